@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m app`: the program. Exit codes: 0 done, 1 a failure in one sentence on stderr, 2 wrong usage."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+STARTED_NS = time.monotonic_ns()  # before the large imports: the start-up time that a user feels
+
+from app import cli, config  # noqa: E402
+from app.build import Networks  # noqa: E402
+from app.cli import Command  # noqa: E402
+from app.config import Settings  # noqa: E402
+from app.headless import run_headless, summary  # noqa: E402
+from app.inventory import inventory  # noqa: E402
+from app.output.stats import write_statistics  # noqa: E402
+from device.errors import AppError, BackendUnavailable  # noqa: E402
+
+log = logging.getLogger(__name__)
+
+
+def has_display() -> bool:
+    """Whether a window can be shown: X11, Wayland, a frame buffer, or a platform that the user names."""
+    named = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    return named or Path("/dev/fb0").exists()
+
+
+def without_display(command: Command) -> Command:
+    """Return the run for a machine without a screen: headless on the demo, video and figures in out/."""
+    settings = command.settings
+    if settings.source == "auto":
+        settings = dataclasses.replace(settings, source="demo", pace="max")
+    record, stats = command.record or Path("out/demo.mp4"), command.stats or Path("out/demo.json")
+    print(f"no display was found: running headless on {settings.source}; the video goes to {record}", flush=True)
+    return dataclasses.replace(command, settings=settings, is_headless=True, record=record, stats=stats)
+
+
+def run(command: Command) -> None:
+    """Do what was asked for; raises AppError, or TimeoutError when a thread hangs."""
+    if command.is_list:
+        print(inventory())
+        return
+    if command.compare is not None:
+        raise BackendUnavailable(f"--compare {command.compare} is not part of this version; run once for each choice")
+    if not command.is_headless and not has_display():
+        command = without_display(command)
+    with ExitStack() as stack:
+        networks = Networks()
+        stack.callback(networks.close)
+        if command.is_headless:
+            print(summary(headless(command, networks)))
+        else:
+            window(command, networks)
+
+
+def headless(command: Command, networks: Networks) -> dict[str, object]:
+    if command.record is None:
+        return run_headless(command, networks, None)
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"  # drawing only; must not look for a screen
+    from app.ui.run import offscreen_annotate  # Qt is loaded only by runs that draw
+
+    with offscreen_annotate(command.settings.lang) as annotate:
+        return run_headless(command, networks, annotate)
+
+
+def window(command: Command, networks: Networks) -> None:
+    from app.ui.run import run_window
+
+    def save(settings: Settings) -> None:
+        config.save(settings, command.settings_path)
+
+    figures = run_window(command, networks, save, STARTED_NS)
+    if command.stats is not None and figures is not None:
+        write_statistics(figures, command.stats)
+
+
+def main() -> int:
+    try:
+        command = cli.parse()
+        logging.basicConfig(level=logging.DEBUG if command.verbose else logging.WARNING, format="%(message)s")
+        run(command)
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except TimeoutError as error:
+        # A thread stuck in a driver would keep the interpreter from ending: everything is saved, so leave now.
+        print(f"{error}; leaving without it", file=sys.stderr, flush=True)
+        os._exit(1)
+    except Exception as error:  # noqa: BLE001  (the last of the three places: a bug becomes one sentence)
+        logging.getLogger(__name__).debug("", exc_info=error)
+        print(f"internal error: {type(error).__name__}: {error}; run with --verbose for where", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of `python -m app`: flags, their checks, and what they become."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import config
+from app.config import Settings
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the user asked for: settings, and what only holds for this run."""
+
+    settings: Settings
+    settings_path: Path
+    notice: str | None
+    is_headless: bool
+    is_list: bool
+    frames: int | None
+    record: Path | None
+    events: Path | None
+    stats: Path | None
+    compare: str | None
+    verbose: bool
+
+
+def count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text}")
+    return number
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser; every choice of the contract is known, what this version cannot do is refused with a reason."""
+    out = argparse.ArgumentParser(prog="python -m app", description="Faces, tracks and expressions from a camera.")
+    out.add_argument("--source", metavar="auto|demo|synthetic[:SEED]|camera:N|PATH", help="where frames come from")
+    out.add_argument("--task", choices=config.TASKS, help="what is looked for")
+    out.add_argument("--precision", choices=config.PRECISIONS, help="arithmetic of the task's network")
+    out.add_argument("--backend", choices=config.BACKENDS, help="what runs it; a named one is never replaced")
+    out.add_argument("--tracker", choices=config.TRACKERS, help="what numbers the boxes")
+    out.add_argument("--headless", action="store_true", help="no window: for servers, scripts and tests")
+    out.add_argument("--frames", type=count, metavar="N", help="end after N captured frames")
+    out.add_argument("--pace", choices=config.PACES, help="max: every frame in order, as fast as possible")
+    out.add_argument("--record", type=Path, metavar="OUT.mp4", help="video of the annotated picture")
+    out.add_argument("--events", type=Path, metavar="OUT.jsonl", help="one JSON object a frame")
+    out.add_argument("--stats", type=Path, metavar="OUT.json", help="figures of the run")
+    out.add_argument("--compare", metavar="BACKEND:PRECISION", help="not in this version")
+    out.add_argument("--kiosk", action="store_true", default=None, help="full screen, no menus, no cursor")
+    out.add_argument("--lang", choices=config.LANGUAGES, help="language of the window")
+    out.add_argument("--config", type=Path, metavar="FILE", help="settings file (default: the user's own)")
+    out.add_argument("--list", action="store_true", help="devices, backends with reasons, models")
+    out.add_argument("--verbose", action="store_true", help="log what is chosen and why")
+    return out
+
+
+def parse(arguments: list[str] | None = None) -> Command:
+    """Return the command; wrong usage ends the process with code 2. Raises ConfigError for a broken --config FILE."""
+    given = parser().parse_args(arguments)
+    path = given.config or config.default_path()
+    notice = None
+    if given.config is not None:
+        stored = config.load(given.config)
+    else:
+        # A headless run is a script's: what somebody last clicked in a window must not change what it does.
+        stored, notice = (Settings(), None) if given.headless else config.load_or_default(path)
+    names = [field.name for field in dataclasses.fields(Settings)]
+    flags = {name: getattr(given, name) for name in names if getattr(given, name, None) is not None}
+    settings = dataclasses.replace(stored, **flags)
+    return Command(
+        settings=settings,
+        settings_path=path,
+        notice=notice,
+        is_headless=given.headless,
+        is_list=given.list,
+        frames=given.frames,
+        record=given.record,
+        events=given.events,
+        stats=given.stats,
+        compare=given.compare,
+        verbose=given.verbose,
+    )

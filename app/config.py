@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user chose: flags over file over defaults; kept in one JSON file that survives a crash."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from device.errors import AppError
+
+VERSION = 1
+TASKS = ("expression", "face", "flow", "pose", "identity")
+PRECISIONS = ("float", "int8", "w1a2")
+BACKENDS = ("auto", "cpu", "gpu", "lowbit", "fpga", "fpga-sim")
+TRACKERS = ("sort", "hybrid")
+PACES = ("realtime", "max")
+LANGUAGES = ("en", "ja")
+ALLOWED = {
+    "task": TASKS,
+    "precision": PRECISIONS,
+    "backend": BACKENDS,
+    "tracker": TRACKERS,
+    "pace": PACES,
+    "lang": LANGUAGES,
+}
+
+
+class ConfigError(AppError):
+    """A setting that cannot be: names the file, the key, the value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every choice of a user; the names are those of the flags."""
+
+    source: str = "auto"
+    task: str = "expression"
+    precision: str = "float"
+    backend: str = "auto"
+    tracker: str = "sort"
+    pace: Literal["realtime", "max"] = "realtime"
+    lang: str = "en"
+    mirror: bool = False
+    kiosk: bool = False
+    window_xywh: tuple[int, int, int, int] | None = None
+    media_folder: str = ""  # where screenshots and recordings go; "" = the user's pictures folder
+
+
+def default_path() -> Path:
+    """Return the settings file: $XDG_CONFIG_HOME or ~/.config, edge-vision/settings.json."""
+    home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(home) / "edge-vision" / "settings.json"
+
+
+def load(path: Path) -> Settings:
+    """Read `path` strictly: ConfigError says what is wrong with it (for --config FILE)."""
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the settings file {path}: {error.strerror}; give another --config") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not a JSON file ({error}); correct it or give another --config") from error
+    return parse(fields, path)
+
+
+def parse(fields: Any, path: Path) -> Settings:
+    """Return the settings in a JSON object, migrated to this version; unknown keys and values are refused."""
+    if not isinstance(fields, dict):
+        raise ConfigError(f"{path}: expected a JSON object of settings, found {type(fields).__name__}")
+    version = fields.pop("version", VERSION)
+    if version != VERSION:
+        raise ConfigError(f"{path}: settings of version {version} cannot be read, this program writes version {VERSION}")
+    known = {f.name: f for f in dataclasses.fields(Settings)}
+    for key, value in fields.items():
+        if key not in known:
+            raise ConfigError(f"{path}: unknown setting {key!r}; known are {', '.join(known)}")
+        if key in ALLOWED and value not in ALLOWED[key]:
+            raise ConfigError(f"{path}: {key} is {value!r}, allowed are {', '.join(ALLOWED[key])}")
+        _check_type(path, key, value)
+    if fields.get("window_xywh") is not None:
+        fields["window_xywh"] = tuple(fields["window_xywh"])
+    return Settings(**fields)
+
+
+def _check_type(path: Path, key: str, value: Any) -> None:
+    if key == "window_xywh":
+        good = value is None or (
+            isinstance(value, list) and len(value) == 4 and all(type(v) is int and abs(v) < 100_000 for v in value)
+        )
+    else:
+        good = type(value) is type(getattr(Settings(), key))
+    if not good:
+        raise ConfigError(f"{path}: {key} is {value!r}, expected a value like {getattr(Settings(), key)!r}")
+
+
+def load_or_default(path: Path) -> tuple[Settings, str | None]:
+    """Return the user's settings, or the defaults and a sentence saying where the broken file went."""
+    if not path.exists():
+        return Settings(), None
+    try:
+        return load(path), None
+    except ConfigError as error:
+        backup = path.with_suffix(".broken.json")
+        try:
+            path.replace(backup)
+        except OSError:
+            return Settings(), f"{error}; defaults are used."
+        return Settings(), f"{error}; defaults are used, the file was kept as {backup}."
+
+
+def save(settings: Settings, path: Path) -> None:
+    """Write `path` atomically: a crash or a full disk leaves the old file whole. Raises ConfigError."""
+    text = json.dumps({"version": VERSION, **dataclasses.asdict(settings)}, indent=2) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8") as file:
+            new = Path(file.name)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError as error:
+        raise ConfigError(f"cannot save the settings to {path}: {error.strerror}; they hold until you quit") from error

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accuracy of a tracker on MOTChallenge sequences, by TrackEval.
+
+The metrics are those of TrackEval's classes, fed with arrays, so that neither its files nor its folders are needed:
+MOTA and identity switches (CLEAR; Bernardin & Stiefelhagen 2008), IDF1 (Ristani et al. 2016), both at IoU 0.5, and HOTA
+(Luiten et al. 2021) as the mean over its 19 thresholds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.evaluate.motchallenge import (
+    MotSequence,
+    Rows,
+    detections_by_frame,
+    find_sequences,
+    read_sequence,
+    write_results,
+)
+from app.tracking.assignment import iou_matrix
+from app.tracking.sort import Sort
+from app.tracking.tracker import Tracker
+from device.errors import AppError
+from models.results import Tracks
+
+TRACKERS: dict[str, Callable[[], Tracker]] = {"sort": Sort}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a tracker gave on one sequence: tracks of each frame, and the seconds each update took."""
+
+    sequence: MotSequence
+    tracks: list[Tracks]
+    seconds: NDArray[np.float64]
+
+    @property
+    def hz(self) -> float:
+        """Median rate of the tracker's update."""
+        return float(1.0 / np.median(self.seconds))
+
+
+def evaluate_track(
+    data: Path, tracker: str = "sort", results: Path | None = None, detections: Path | None = None
+) -> dict[str, Any]:
+    """Run `tracker` over the MOTChallenge sequence or folder of sequences `data` and return its figures.
+
+    `detections` is a folder with <sequence>/det/det.txt to track in the place of the sequences' own; its sequences
+    without truth in `data` are timed only. `results` gets <sequence>.txt with the tracks. Ratios are 0..1.
+    """
+    if tracker not in TRACKERS:
+        raise AppError(f"no tracker is called {tracker!r}: expected one of {', '.join(sorted(TRACKERS))}")
+    runs = [run_tracker(sequence, TRACKERS[tracker]()) for sequence in _read(data, detections)]
+    scored = [run for run in runs if run.sequence.truth is not None]
+    if not scored:
+        raise AppError(f"{data} holds no truth: expected gt/gt.txt in at least one sequence")
+    if results is not None:
+        for run in runs:
+            write_results(results / f"{run.sequence.name}.txt", run.tracks)
+    total, items = score([metric_arrays(_truth(run), run.tracks) for run in scored])
+    figures = {run.sequence.name: _speed([run]) for run in runs}
+    for run, item in zip(scored, items, strict=True):
+        figures[run.sequence.name].update(item)
+    source = "their own" if detections is None else detections.name
+    return {
+        **total,
+        **_speed(runs),
+        "tracker": tracker,
+        "conditions": f"TrackEval, IoU 0.5 (HOTA: mean of 0.05 to 0.95), combined; detections: {source}; one thread",
+        "per_item": figures,
+    }
+
+
+def _read(data: Path, detections: Path | None) -> list[MotSequence]:
+    """Read the sequences, and those that have detections only."""
+    folders = find_sequences(data)
+    if detections is None:
+        return [read_sequence(folder, folder / "det/det.txt") for folder in folders]
+    if not detections.is_dir():
+        raise AppError(f"{detections} is not a folder: expected <sequence>/det/det.txt in it")
+    sequences = [read_sequence(folder, detections / folder.name / "det/det.txt") for folder in folders]
+    if folders == [data]:
+        return sequences
+    known = {folder.name for folder in folders}
+    extra = [path.parents[1] for path in sorted(detections.glob("*/det/det.txt")) if path.parts[-3] not in known]
+    return sequences + [read_sequence(folder, folder / "det/det.txt") for folder in extra]
+
+
+def run_tracker(sequence: MotSequence, tracker: Tracker) -> Run:
+    """Update `tracker` with every frame in order, a frame without detections included."""
+    tracks, seconds = [], []
+    for frame, found in enumerate(detections_by_frame(sequence), start=1):
+        t_ns = sequence.t_ns(frame)
+        start = time.perf_counter()
+        tracks.append(tracker.update(found, t_ns))
+        seconds.append(time.perf_counter() - start)
+    return Run(sequence, tracks, np.array(seconds))
+
+
+def _truth(run: Run) -> Rows:
+    if run.sequence.truth is None:
+        raise ValueError(f"{run.sequence.name} has no truth")
+    return run.sequence.truth
+
+
+def _speed(runs: list[Run]) -> dict[str, Any]:
+    n_frames = sum(len(run.tracks) for run in runs)
+    return {"frames": n_frames, "hz": float(1.0 / np.median(np.concatenate([run.seconds for run in runs])))}
+
+
+def metric_arrays(truth: Rows, tracks: list[Tracks]) -> dict[str, Any]:
+    """Return what TrackEval's metrics read: per frame the object numbers from 0 (truth, tracker) and their IoU."""
+    gt_names, gt_id = np.unique(truth.object_id, return_inverse=True)
+    track_names = np.unique(np.concatenate([frame.track_id for frame in tracks]))
+    gt_xyxy = np.concatenate([truth.xywh[:, :2], truth.xywh[:, :2] + truth.xywh[:, 2:]], axis=1)
+    in_frame = [np.flatnonzero(truth.frame == number) for number in range(1, len(tracks) + 1)]
+    return {
+        "num_timesteps": len(tracks),
+        "num_gt_ids": len(gt_names),
+        "num_tracker_ids": len(track_names),
+        "num_gt_dets": sum(len(rows) for rows in in_frame),
+        "num_tracker_dets": sum(len(frame) for frame in tracks),
+        "gt_ids": [gt_id[rows] for rows in in_frame],
+        "tracker_ids": [np.searchsorted(track_names, frame.track_id) for frame in tracks],
+        "similarity_scores": [
+            iou_matrix(gt_xyxy[rows], frame.xyxy.astype(np.float64))
+            for rows, frame in zip(in_frame, tracks, strict=True)
+        ],
+    }
+
+
+def score(sequences: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the figures of all sequences together (TrackEval's COMBINED) and of each one."""
+    metrics = _metrics()
+    rows = [[metric.eval_sequence(arrays) for metric in metrics] for arrays in sequences]
+    total = [metric.combine_sequences(dict(enumerate(column))) for metric, column in zip(metrics, zip(*rows, strict=True), strict=True)]
+    n_boxes = [int(arrays["num_gt_dets"]) for arrays in sequences]
+    items = [_figures(row, n) for row, n in zip(rows, n_boxes, strict=True)]
+    return _figures(total, sum(n_boxes)), items
+
+
+def _metrics() -> list[Any]:
+    try:
+        from trackeval.metrics import CLEAR, HOTA, Identity
+    except ImportError as error:
+        raise AppError("scoring tracks needs the package trackeval: run `make setup`") from error
+    quiet = {"PRINT_CONFIG": False}
+    return [CLEAR(quiet), Identity(quiet), HOTA()]
+
+
+def _figures(row: list[dict[str, Any]], n_boxes: int) -> dict[str, Any]:
+    clear, identity, hota = row
+    # A sequence without a single track ends early in TrackEval, before its ratios are worked out.
+    return {
+        "mota": float(clear["MOTA"]),
+        "idf1": float(identity["IDF1"]),
+        "hota": float(np.mean(hota["HOTA"])),
+        "id_switches": int(clear["IDSW"]),
+        "n": n_boxes,
+    }

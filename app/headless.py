@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run without a window: until the source ends, N frames are done, something fails, or a signal comes."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from app.build import Networks, Program
+from app.cli import Command
+from app.output.recorder import Annotate
+from app.output.stats import write_statistics
+from app.runtime.pipeline import Listeners
+from device.errors import AppError
+
+log = logging.getLogger(__name__)
+
+REPORT_PERIOD_S = 10.0
+
+
+class HeadlessRun:
+    """One run; `error` is the first failure of a worker."""
+
+    def __init__(self, command: Command, networks: Networks, annotate: Annotate | None) -> None:
+        self._done = threading.Event()
+        self.error: Exception | None = None
+        listeners = Listeners(lambda result: None, self._fail, self._report_loss, self._done.set)
+        self._command = command
+        self._program = Program(command.settings, networks, listeners, annotate, command.frames)
+
+    def run(self) -> dict[str, Any]:
+        """Return the figures. Raises AppError for a failure; TimeoutError for a thread that hangs at the end."""
+        if self._program.notice:
+            log.warning("%s", self._program.notice)
+        try:
+            if self._command.record is not None:
+                self._program.record(self._command.record)
+            if self._command.events is not None:
+                self._program.write_events(self._command.events)
+            self._program.start()
+            self._wait()
+            figures = self._program.statistics()
+        finally:
+            self._program.close()
+        if self._command.stats is not None:
+            write_statistics(figures, self._command.stats)
+        if self.error is not None:
+            raise self.error
+        return figures
+
+    def stop(self, *_signal: object) -> None:
+        self._done.set()
+
+    def _wait(self) -> None:
+        next_report = time.monotonic() + REPORT_PERIOD_S
+        while not self._done.wait(0.2):  # a bounded wait, so that Python sees signals
+            if time.monotonic() > next_report:
+                next_report += REPORT_PERIOD_S
+                rate = self._program.pipeline.meters.inference.hz(time.monotonic_ns())
+                log.info("%d frames, %.1f a second", self._program.pipeline.meters.processed, rate)
+
+    def _fail(self, worker: str, error: Exception) -> None:
+        self.error = self.error or (error if isinstance(error, AppError) else WorkerFailed(worker, error))
+        self._done.set()
+
+    @staticmethod
+    def _report_loss(sentence: str | None) -> None:
+        log.warning("%s", sentence or "the source is back")
+
+
+class WorkerFailed(AppError):
+    """A bug: a thread ended with an error nobody planned for."""
+
+    def __init__(self, worker: str, error: Exception) -> None:
+        super().__init__(f"the {worker} thread failed: {type(error).__name__}: {error}; run with --verbose to see where")
+
+
+def run_headless(command: Command, networks: Networks, annotate: Annotate | None) -> dict[str, Any]:
+    """Run to the end with SIGINT and SIGTERM as a wish to stop (outputs are finalised); return the figures."""
+    run = HeadlessRun(command, networks, annotate)
+    restore: list[Callable[[], Any]] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.signal(number, run.stop)
+        restore.append(lambda number=number, before=before: signal.signal(number, before))  # type: ignore[misc]
+    try:
+        return run.run()
+    finally:
+        for put_back in restore:
+            put_back()
+
+
+def summary(figures: dict[str, Any]) -> str:
+    """Return the figures of a run in the lines a person reads."""
+    frames, fps, latency = figures["frames"], figures["fps"], figures["latency_ms"]
+    networks = ", ".join(f"{m['name']} {m['ms_p50']:.2f} ms" for m in figures["models"])
+    stages = ", ".join(f"{name} {ms['p50']:.2f}" for name, ms in figures["stage_ms"].items())
+    return "\n".join(
+        [
+            f"source     {figures['source']}: {frames['captured']} frames, {frames['processed']} processed, "
+            f"{frames['dropped']} dropped in {figures['wall_s']:.1f} s",
+            f"rate       {fps['inference']:.1f} frames a second ({figures['backend']}, {figures['precision']})",
+            f"latency    capture to result {latency['p50']:.1f} ms median, {latency['p95']:.1f} p95",
+            f"stages     median ms: {stages}",
+            f"networks   median: {networks}",
+            f"memory     {figures['rss_mb']:.0f} MiB resident",
+        ]
+    )

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One JSON object a frame, in a file (JSON Lines). Units and fields: events.schema.json beside this file.
+
+Nothing in an event depends on the clock: two runs over the same clip give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from app.frame import ExpressionOutput, FrameResult
+from app.output.queued_file import QueuedFile
+from app.runtime.worker import OnError
+
+QUEUE = 256
+
+
+def event(result: FrameResult[Any]) -> dict[str, Any]:
+    """Return the event of one frame; boxes in px rounded to 0.01, scores and probabilities to 1e-4."""
+    height, width = result.frame.image.shape[:2]
+    output: ExpressionOutput = result.output
+    tracks = [
+        {
+            "id": int(output.tracks.track_id[k]),
+            "xyxy": [round(float(v), 2) for v in output.tracks.xyxy[k]],
+            "score": round(float(output.tracks.score[k]), 4),
+            "is_predicted": bool(output.tracks.detection_index[k] < 0),
+            "expression": {
+                "label": output.labels[int(output.prob[k].argmax())],
+                "probs": [round(float(p), 4) for p in output.prob[k]],
+            },
+        }
+        for k in range(len(output.tracks))
+    ]
+    return {"seq": result.frame.seq, "t_ns": result.frame.t_ns, "size": [width, height], "tracks": tracks}
+
+
+class EventEncoder:
+    """One line of JSON a frame."""
+
+    def add(self, file: BinaryIO, result: FrameResult[Any]) -> None:
+        file.write(json.dumps(event(result), separators=(",", ":")).encode() + b"\n")
+
+    def finish(self, file: BinaryIO) -> None:
+        """Every line is whole as soon as it is written: nothing is left to do."""
+
+
+def open_events(path: Path, is_lossless: bool, on_error: OnError) -> QueuedFile:
+    """Begin an event file; raises OutputError when `path` cannot be written."""
+    return QueuedFile("events", path, EventEncoder(), QUEUE, is_lossless, on_error)

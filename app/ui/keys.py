@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The help overlay: every key of the table of actions, over the picture."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
+from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QLabel, QWidget
+
+from app.ui.actions import ACTIONS
+from app.ui.menus import keys_text
+from app.ui.theme import ACCENT, LINE, MUTED, SURFACE, TEXT
+
+
+class KeysOverlay(QLabel):
+    """Lists keys and what they do; a click, H, ? or Esc closes it. Main thread only."""
+
+    def __init__(self, parent: QWidget, actions: dict[str, QAction]) -> None:
+        super().__init__(parent)
+        self._actions = actions
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setStyleSheet(
+            f"background: {SURFACE}; color: {TEXT}; border: 1px solid {LINE}; border-radius: 8px; padding: 14px;"
+        )
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        parent.installEventFilter(self)
+        self.hide()
+
+    def toggle(self) -> None:
+        """Show the list or hide it; it takes the focus, so that Esc closes it and not the program."""
+        self.setVisible(self.isHidden())
+        if not self.isHidden():
+            self.refresh()
+            self.raise_()
+            self.setFocus()
+
+    def refresh(self) -> None:
+        """Write the list in the present language and put it in the middle of the parent."""
+        title = QCoreApplication.translate("Keys", "Keys")
+        rows = "".join(self._row(spec.name) for spec in ACTIONS)
+        self.setText(f"<h3 style='margin:0'>{escape(title)}</h3><table cellspacing='0' cellpadding='3'>{rows}</table>")
+        self.adjustSize()
+        parent = self.parentWidget()
+        self.resize(self.size().boundedTo(parent.size()))
+        self.move((parent.width() - self.width()) // 2, (parent.height() - self.height()) // 2)
+
+    def _row(self, name: str) -> str:
+        action = self._actions[name]
+        key, text, tip = (escape(each) for each in (keys_text(action), action.text(), action.toolTip()))
+        ink = TEXT if action.isEnabled() else MUTED
+        return (
+            f"<tr><td style='color:{ACCENT};padding-right:14px'><b>{key}</b></td>"
+            f"<td style='color:{ink};padding-right:14px'>{text}</td><td style='color:{MUTED}'>{tip}</td></tr>"
+        )
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and self.isVisible():
+            self.refresh()
+        return super().eventFilter(watched, event)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            event.accept()  # as ShortcutOverride: the key comes here instead of quitting
+            if event.type() == QEvent.Type.KeyPress:
+                self._actions["toggle_help"].trigger()
+            return True
+        return super().event(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._actions["toggle_help"].trigger()

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Menus and keys, built from the table of actions; lists of choices are greyed with the reason. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu
+
+from app.build import Choice
+from app.ui.actions import ACTIONS, MENUS, ActionSpec, menu_title
+
+
+class ChoiceMenu(QMenu):
+    """A list of which one is in use; asked for anew each time it opens."""
+
+    def __init__(
+        self, choices: Callable[[], Sequence[Choice]], current: Callable[[], str], pick: Callable[[str], None]
+    ) -> None:
+        super().__init__()
+        self._choices, self._current, self._pick = choices, current, pick
+        self._group: QActionGroup | None = None
+        self.setToolTipsVisible(True)
+        self.aboutToShow.connect(self.refill)
+
+    def refill(self) -> None:
+        """Ask for the choices and list them."""
+        self.clear()
+        self._group = QActionGroup(self)
+        for choice in self._choices():
+            self._add(choice, self._group)
+
+    def _add(self, choice: Choice, group: QActionGroup) -> None:
+        action = self.addAction(choice.label)
+        action.setObjectName(choice.value)
+        action.setCheckable(True)
+        action.setChecked(choice.value == self._current())
+        grey_out(action, choice.reason, choice.label)
+        action.triggered.connect(lambda _checked=False, value=choice.value: self._pick(value))
+        group.addAction(action)
+
+
+def grey_out(action: QAction, reason: str | None, tip: str) -> None:
+    """Disable `action` and say why, or enable it with its own tip (`reason` None)."""
+    action.setEnabled(reason is None)
+    action.setStatusTip(reason or tip)
+    action.setToolTip(reason or tip)
+
+
+class Menus:
+    """The menu bar of `window`. Keys also work where the bar is hidden, because the window holds every action."""
+
+    def __init__(self, window: QMainWindow, commands: dict[str, Callable[[], None]]) -> None:
+        self.actions: dict[str, QAction] = {}
+        self._reasons: dict[str, str | None] = {}
+        self._submenus: list[tuple[QMenu, Callable[[], str]]] = []
+        self.menus = {name: window.menuBar().addMenu("") for name in MENUS}
+        for name, menu in self.menus.items():
+            menu.setObjectName(name)
+            menu.setToolTipsVisible(True)
+        for spec in ACTIONS:
+            self._add(window, spec, commands[spec.name])
+        self.retranslate()
+
+    def _add(self, window: QMainWindow, spec: ActionSpec, command: Callable[[], None]) -> None:
+        action = QAction(window)
+        action.setObjectName(spec.name)
+        action.setShortcuts([QKeySequence(key) for key in spec.keys])
+        action.setCheckable(spec.is_checkable)
+        action.setAutoRepeat(False)
+        action.triggered.connect(lambda _checked=False: command())
+        self.menus[spec.menu].addAction(action)
+        window.addAction(action)
+        self.actions[spec.name] = action
+
+    def add_submenu(self, menu: str, submenu: ChoiceMenu, title: Callable[[], str], before: str) -> None:
+        """Put a list of choices into `menu`, above the action named `before`."""
+        submenu.setParent(self.menus[menu], submenu.windowFlags())
+        self.menus[menu].insertMenu(self.actions[before], submenu)
+        self._submenus.append((submenu, title))
+        submenu.setTitle(title())
+
+    def set_reason(self, name: str, reason: str | None) -> None:
+        """Grey an action of the table with the reason why it cannot be used here, None = it can."""
+        self._reasons[name] = reason
+        self.retranslate()
+
+    def check(self, name: str, is_checked: bool) -> None:
+        self.actions[name].setChecked(is_checked)
+
+    def retranslate(self) -> None:
+        """Write every text in the present language."""
+        for name, menu in self.menus.items():
+            menu.setTitle(menu_title(name))
+        for submenu, title in self._submenus:
+            submenu.setTitle(title())
+        for spec in ACTIONS:
+            action = self.actions[spec.name]
+            action.setText(spec.shown_text())
+            grey_out(action, self._reasons.get(spec.name), spec.shown_tip())
+
+
+def languages() -> list[Choice]:
+    """Return the languages of the program, each by its own name."""
+    return [Choice("en", "English"), Choice("ja", "日本語")]
+
+
+def keys_text(action: QAction) -> str:
+    """Return the keys of an action as they are written on a keyboard ("Q, Esc")."""
+    return ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in action.shortcuts())

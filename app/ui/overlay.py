@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vector drawing of results over the picture: sharp at any size, because letters and lines are sized on the screen.
+
+The painter's transform says where frame pixels go (it may scale, move and mirror); boxes follow it, letters are never
+mirrored. An overlay keeps caches and belongs to one thread; `annotate` may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QStaticText, QTransform
+
+from app.frame import ExpressionOutput, FrameResult
+from app.ui.theme import OKABE_ITO, font
+from app.ui.words import word
+from models.results import Image
+
+MAX_PANELS = 3
+"""Bars are drawn for the largest faces only: more could not be read, and each costs about 0.2 ms."""
+PAPER = QColor(12, 14, 18, 190)
+INK = QColor("#f4f6fa")
+TROUGH = QColor(255, 255, 255, 38)
+QUIET_BAR = QColor(200, 208, 220, 210)
+
+
+def track_colour(track_id: int) -> QColor:
+    """Return the colour of a track: the same number always has the same one."""
+    return QColor(OKABE_ITO[track_id % len(OKABE_ITO)])
+
+
+def ink_on(colour: QColor) -> QColor:
+    """Return black or white, whichever is read better on `colour` (relative luminance of WCAG 2)."""
+    channels = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colour.getRgbF()[:3]]
+    luminance = float(np.dot(channels, (0.2126, 0.7152, 0.0722)))
+    return QColor("#000000") if luminance > 0.179 else QColor("#ffffff")
+
+
+class Pencil:
+    """Fonts, pens and laid-out words of one letter size; kept, because making them costs more than drawing them."""
+
+    def __init__(self, size_px: int) -> None:
+        self.size_px = size_px
+        self.small = font(max(round(size_px * 0.85), 8))
+        self.bold = font(size_px, is_bold=True)
+        self._metrics = {False: QFontMetricsF(self.small), True: QFontMetricsF(self.bold)}
+        self.row_px = math.ceil(self._metrics[False].height())
+        self.chip_px = math.ceil(self._metrics[True].height()) + 2
+        self.text = lru_cache(maxsize=512)(self._lay_out)
+        self.width_px = lru_cache(maxsize=512)(self._width)
+        self.pen = lru_cache(maxsize=64)(self._pen)
+
+    def _lay_out(self, text: str, is_bold: bool = False) -> QStaticText:
+        laid = QStaticText(text)
+        laid.setTextFormat(Qt.TextFormat.PlainText)
+        laid.prepare(QTransform(), self.bold if is_bold else self.small)
+        return laid
+
+    def _width(self, text: str, is_bold: bool = False) -> float:
+        return self._metrics[is_bold].horizontalAdvance(text)
+
+    def _pen(self, rgb: int, is_dashed: bool, width_px: float) -> QPen:
+        pen = QPen(QColor(rgb), width_px)
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        if is_dashed:
+            pen.setDashPattern([3.0, 3.0])
+        return pen
+
+
+class ExpressionOverlay:
+    """Boxes with their track number, the expression with its probability, and bars of all classes."""
+
+    def __init__(self, text_scale: float = 1.0) -> None:
+        self.text_scale = text_scale
+        self._pencil = Pencil(12)
+
+    def paint(self, painter: QPainter, output: ExpressionOutput, size_wh: tuple[int, int]) -> None:
+        """Draw `output` of a picture of `size_wh` px; the painter's transform maps frame pixels to the target."""
+        to_screen = painter.worldTransform()
+        picture = to_screen.mapRect(QRectF(0, 0, *size_wh))
+        self._sharpen(min(picture.width(), picture.height()))
+        painter.save()
+        painter.setWorldTransform(QTransform())
+        painter.setClipRect(picture)
+        boxes = [_map_box(to_screen, row) for row in output.tracks.xyxy.tolist()]
+        order = sorted(range(len(boxes)), key=lambda k: -boxes[k].width() * boxes[k].height())
+        for k in reversed(order):
+            self._paint_box(painter, boxes[k], output, k)
+        self._paint_chips(painter, boxes, output, picture)
+        self._paint_panels(painter, [k for k in order if self._has_room(boxes[k], picture)], boxes, output, picture)
+        painter.restore()
+
+    def _sharpen(self, side_px: float) -> None:
+        """Choose the letter size for a picture whose shorter side is `side_px` on the screen."""
+        size_px = round(min(max(side_px / 38, 10), 26) * self.text_scale)
+        if size_px != self._pencil.size_px:
+            self._pencil = Pencil(size_px)
+
+    def _has_room(self, box: QRectF, picture: QRectF) -> bool:
+        rows_px = 8 * self._pencil.row_px
+        return picture.height() > rows_px * 1.3 and box.height() > rows_px * 0.3 and box.intersects(picture)
+
+    def _paint_box(self, painter: QPainter, box: QRectF, output: ExpressionOutput, k: int) -> None:
+        colour = track_colour(int(output.tracks.track_id[k]))
+        is_predicted = bool(output.tracks.detection_index[k] == -1)
+        line_px = max(2.0, self._pencil.size_px / 7)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if not is_predicted:
+            painter.setPen(self._pencil.pen(0, False, line_px + 2))
+            painter.drawRect(box)
+        painter.setPen(self._pencil.pen(colour.rgb(), is_predicted, line_px))
+        painter.drawRect(box)
+
+    def _paint_chips(self, painter: QPainter, boxes: list[QRectF], output: ExpressionOutput, picture: QRectF) -> None:
+        """Draw the number of every track, with the expression where its box is wide enough for it."""
+        painter.setFont(self._pencil.bold)
+        is_crowd = len(boxes) > 8
+        for k, box in enumerate(boxes):
+            if not box.intersects(picture):
+                continue
+            track_id = int(output.tracks.track_id[k])
+            text = self._headline(track_id, output, k)
+            if is_crowd and self._pencil.width_px(text, True) > box.width() * 1.5:
+                text = str(track_id)
+            self._paint_chip(painter, text, track_colour(track_id), box, picture)
+
+    @staticmethod
+    def _headline(track_id: int, output: ExpressionOutput, k: int) -> str:
+        best = int(output.prob[k].argmax())
+        return f"{track_id}  {word(output.labels[best])} {round(float(output.prob[k, best]) * 100)} %"
+
+    def _paint_chip(self, painter: QPainter, text: str, colour: QColor, box: QRectF, picture: QRectF) -> None:
+        width, height = self._pencil.width_px(text, True) + 10, float(self._pencil.chip_px)
+        above = box.top() - height - 2
+        top = above if above >= picture.top() else box.top() + 2
+        chip = _keep_inside(QRectF(box.left() - 1, top, width, height), picture)
+        painter.fillRect(chip, colour)
+        painter.setPen(ink_on(colour))
+        painter.drawStaticText(QPointF(chip.left() + 5, chip.top() + 1), self._pencil.text(text, True))
+
+    def _paint_panels(
+        self, painter: QPainter, order: list[int], boxes: list[QRectF], output: ExpressionOutput, picture: QRectF
+    ) -> None:
+        painter.setFont(self._pencil.small)
+        taken: list[QRectF] = []
+        for k in order[:MAX_PANELS]:
+            panel = self._place_panel(boxes, k, output.labels, picture, taken)
+            if panel is not None:
+                taken.append(panel)
+                self._paint_panel(painter, panel, output, k)
+
+    def _place_panel(
+        self, boxes: list[QRectF], k: int, labels: tuple[str, ...], picture: QRectF, taken: list[QRectF]
+    ) -> QRectF | None:
+        """Return where the bars of box `k` go: right of it, left of it, else inside; None where they would cover others."""
+        label_px = max(self._pencil.width_px(word(label)) for label in labels)
+        width, height = label_px + self._pencil.size_px * 6.5, len(labels) * self._pencil.row_px + 8.0
+        box, gap = boxes[k], self._pencil.size_px * 0.5
+        sides = [box.right() + gap, box.left() - gap - width]
+        for left in [x for x in sides if x >= picture.left() and x + width <= picture.right()]:
+            panel = _keep_inside(QRectF(left, box.top(), width, height), picture)
+            others = [*taken, *(b for j, b in enumerate(boxes) if j != k)]
+            if not any(panel.intersects(other) for other in others):
+                return panel
+        inside = _keep_inside(QRectF(box.right() - width, box.bottom() - height, width, height), picture)
+        fits = len(boxes) == 1 or (inside.height() < box.height() * 0.6 and inside.width() < box.width())
+        return inside if fits and not any(inside.intersects(other) for other in taken) else None
+
+    def _paint_panel(self, painter: QPainter, panel: QRectF, output: ExpressionOutput, k: int) -> None:
+        painter.fillRect(panel, PAPER)
+        colour = track_colour(int(output.tracks.track_id[k])).lighter(115)
+        prob = output.prob[k].tolist()
+        names = [word(label) for label in output.labels]
+        row, em = self._pencil.row_px, self._pencil.size_px
+        label_px = max(self._pencil.width_px(name) for name in names)
+        bar_left, bar_width = panel.left() + label_px + em * 0.9, em * 3.0
+        best = prob.index(max(prob))
+        painter.setPen(INK)
+        for index, (name, value) in enumerate(zip(names, prob, strict=True)):
+            top = panel.top() + 4 + index * row
+            painter.drawStaticText(QPointF(panel.left() + em * 0.4, top), self._pencil.text(name))
+            bar = QRectF(bar_left, top + row * 0.28, bar_width, row * 0.44)
+            painter.fillRect(bar, TROUGH)
+            bar.setWidth(bar_width * min(max(value, 0.0), 1.0))
+            painter.fillRect(bar, colour if index == best else QUIET_BAR)
+            percent = f"{round(value * 100)} %"
+            right = panel.right() - em * 0.4 - self._pencil.width_px(percent)
+            painter.drawStaticText(QPointF(right, top), self._pencil.text(percent))
+
+
+def _map_box(to_screen: QTransform, xyxy: list[float]) -> QRectF:
+    """Return a box in screen pixels on whole pixels; boxes of a diverged track are held to a drawable size."""
+    left, top, right, bottom = (min(max(v, -1e5), 1e5) if math.isfinite(v) else 0.0 for v in xyxy)
+    return QRectF(to_screen.mapRect(QRectF(left, top, right - left, bottom - top)).toRect())
+
+
+def _keep_inside(inner: QRectF, outer: QRectF) -> QRectF:
+    """Return `inner` moved into `outer` on whole pixels (its top left corner, where it is larger)."""
+    left = max(min(inner.left(), outer.right() - inner.width()), outer.left())
+    top = max(min(inner.top(), outer.bottom() - inner.height()), outer.top())
+    return QRectF(round(left), round(top), round(inner.width()), round(inner.height()))
+
+
+def paint_output(painter: QPainter, result: FrameResult[Any], overlay: ExpressionOverlay) -> None:
+    """Draw the output of `result`, whatever its task; an output without a drawing is a mistake of the program."""
+    height, width = result.frame.image.shape[:2]
+    if not isinstance(result.output, ExpressionOutput):
+        raise TypeError(f"no overlay for a {type(result.output).__name__}")
+    overlay.paint(painter, result.output, (width, height))
+
+
+_of_thread = threading.local()
+
+
+def annotate(result: FrameResult[Any]) -> Image:
+    """Return the frame with its output drawn on it, (H, W, 3) RGB; any thread, a QGuiApplication must exist."""
+    overlay: ExpressionOverlay | None = getattr(_of_thread, "overlay", None)
+    if overlay is None:
+        overlay = _of_thread.overlay = ExpressionOverlay()
+    picture = np.array(result.frame.image, order="C")
+    height, width = picture.shape[:2]
+    target = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+    with QPainter(target) as painter:
+        paint_output(painter, result, overlay)
+    return picture

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program that runs behind the window: opened, swapped and closed here, without any widget."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import build
+from app.build import Networks, Program
+from app.config import Settings
+from app.runtime.pipeline import PipelineMeters
+from app.ui.hud import Numbers
+from app.ui.overlay import annotate
+from app.ui.signals import ProgramSignals
+from device.errors import AppError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Startup:
+    """What the first program does at once, from the command line."""
+
+    record: Path | None = None
+    events: Path | None = None
+    max_frames: int | None = None
+
+
+class Session:
+    """At most one program at a time; a change of source makes another, the networks stay. Main thread only."""
+
+    def __init__(self, networks: Networks, settings: Settings) -> None:
+        self.networks, self.settings = networks, settings
+        self.program: Program | None = None
+        self.signals = ProgramSignals()
+        self.last_source, self.wall_s, self.last_dropped = "", 0.0, 0  # of the last program, kept when it is closed
+        self.last_meters: PipelineMeters | None = None
+        self.hung = ""  # the sentence that names a thread which did not stop
+        self.is_paused = False
+
+    def open(self, settings: Settings, startup: Startup | None = None) -> ProgramSignals:
+        """Build the program for `settings`, not started yet. Raises AppError; then there is no program.
+
+        The one before must be closed: both may want the same camera.
+        """
+        wanted = startup or Startup()
+        self.signals = ProgramSignals()
+        self.is_paused = False
+        program = build.Program(settings, self.networks, self.signals.listeners(), annotate, wanted.max_frames)
+        try:
+            if wanted.record is not None:
+                program.record(wanted.record)
+            if wanted.events is not None:
+                program.write_events(wanted.events)
+        except AppError:
+            program.close()
+            raise
+        self.program, self.settings = program, settings
+        return self.signals
+
+    def close(self) -> str | None:
+        """Stop and free the program; returns the sentence about a thread that hangs. Waits 2 s at most for each thread."""
+        program = self.program
+        self.signals.silence()
+        if program is None:
+            return None
+        self._keep_figures(program)
+        self.program = None
+        try:
+            program.close()
+        except TimeoutError as hang:
+            log.error("%s", hang)
+            self.hung = str(hang)
+            return self.hung
+        except AppError as error:
+            log.error("%s", error)
+            return str(error)
+        return None
+
+    def _keep_figures(self, program: Program) -> None:
+        self.wall_s, self.last_source = program.wall_s, program.source.name
+        self.last_meters, self.last_dropped = program.pipeline.meters, program.pipeline.dropped
+
+    def pause(self, is_paused: bool) -> None:
+        if self.program is not None:
+            self.is_paused = is_paused
+            self.program.pipeline.pause(is_paused)
+
+    def select(self, backend: str, precision: str) -> None:
+        """Swap the networks of the running program; raises AppError and changes nothing."""
+        if self.program is not None:
+            self.program.select(backend, precision)
+        self.settings = dataclasses.replace(self.settings, backend=backend, precision=precision)
+
+    @property
+    def is_recording(self) -> bool:
+        return self.program is not None and self.program.recorder is not None
+
+    @property
+    def is_camera_on(self) -> bool:
+        """Whether a camera is open (`auto` that found none plays the demo and has a notice)."""
+        if self.program is None:
+            return False
+        source = self.settings.source
+        return source.startswith("camera:") or (source == "auto" and self.program.notice is None)
+
+    def source_text(self) -> str:
+        """Return name, size and rate of the source as negotiated, "" where there is none."""
+        if self.program is None:
+            return ""
+        source = self.program.source
+        width, height = source.size_wh
+        rate = f" · {source.fps:g} fps" if source.fps > 0 else ""
+        return f"{source.name} · {width}×{height}{rate}"
+
+    def numbers(self) -> Numbers:
+        """Return the numbers of the pipeline, over the last second."""
+        if self.program is None:
+            return Numbers()
+        now_ns = time.monotonic_ns()
+        meters = self.program.pipeline.meters
+        return Numbers(
+            inference_hz=meters.inference.hz(now_ns),
+            capture_hz=meters.capture.hz(now_ns),
+            dropped=self.program.pipeline.dropped,
+        )
+
+
+def next_available(choices: list[build.Choice], current: str) -> str:
+    """Return the choice after `current` that can be used here, in a circle; `current` where there is no other."""
+    usable = [choice.value for choice in choices if choice.reason is None]
+    if current not in usable:
+        return usable[0] if usable else current
+    return usable[(usable.index(current) + 1) % len(usable)]

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The picture: the newest result with its overlay and the numbers. Plain QWidget painting, no OpenGL (linuxfb has none)."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QRectF, Qt, QTime, QTimer, Signal, Slot
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QTransform
+from PySide6.QtWidgets import QWidget
+
+from app.frame import FrameResult
+from app.runtime.meters import WINDOW_NS, Percentiles, Rate, Recent
+from app.ui.hud import Hud, Numbers, paint_notice
+from app.ui.overlay import ExpressionOverlay, paint_output
+from app.ui.signals import ProgramSignals
+
+BACKGROUND = QColor("#0b0d10")
+DIMMED = QColor(0, 0, 0, 150)
+HUD_PERIOD_MS = 250
+AGE = "age"
+
+
+class DisplayMeters:
+    """What was really shown since the program started; written by `paintEvent`, all in the main thread."""
+
+    def __init__(self) -> None:
+        self.painted = 0
+        self.rate = Rate()
+        self.age_ms = Percentiles()
+        self.recent_seq: deque[int] = deque(maxlen=1000)
+        self.first_ns = 0
+        self.last_ns = 0
+
+    def count(self, result: FrameResult[Any], now_ns: int) -> None:
+        """Count a frame that is on the screen for the first time at `now_ns`."""
+        self.painted += 1
+        self.first_ns = self.first_ns or now_ns
+        self.last_ns = now_ns
+        self.rate.tick(now_ns)
+        self.age_ms.add((now_ns - result.frame.captured_ns) / 1e6)
+        self.recent_seq.append(result.frame.seq)
+
+    @property
+    def mean_hz(self) -> float:
+        """Frames a second between the first and the last painted frame."""
+        return (self.painted - 1) * 1e9 / (self.last_ns - self.first_ns) if self.painted > 1 else 0.0
+
+
+class VideoView(QWidget):
+    """Paints the newest result, letterboxed. Main thread only; results arrive in the mailbox of `ProgramSignals`.
+
+    A frame is counted when it is painted for the first time, so a repaint of the same frame changes no figure.
+    """
+
+    shown_first = Signal()
+    """The empty widget has been painted: from now on the user sees something."""
+
+    numbers_changed = Signal()
+    """A few times a second: the numbers were taken anew."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.meters = DisplayMeters()
+        self.is_mirrored = False
+        self.text_scale = 1.0
+        self.pipeline_numbers: Callable[[], Numbers] = Numbers
+        self._hud = Hud()
+        self._overlay = ExpressionOverlay()
+        self._signals: ProgramSignals | None = None
+        self._result: FrameResult[Any] | None = None
+        self._counted: FrameResult[Any] | None = None
+        self._ages, self._stages = Recent(), Recent()
+        self._notice = ""
+        self._lost_since = ""
+        self._was_painted = False
+        self.setMinimumSize(240, 180)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(self.sizePolicy().Policy.Expanding, self.sizePolicy().Policy.Expanding)
+        self._timer = QTimer(self, interval=HUD_PERIOD_MS)
+        self._timer.timeout.connect(self._refresh_numbers)
+        self._timer.start()
+
+    @property
+    def result(self) -> FrameResult[Any] | None:
+        """The result on the screen."""
+        return self._result
+
+    @property
+    def numbers(self) -> Numbers:
+        """The numbers on the screen."""
+        return self._hud.numbers
+
+    def follow(self, signals: ProgramSignals) -> None:
+        """Show the results of another program; the last picture stays until its first one."""
+        self._signals = signals
+        self._counted = None
+        self.set_lost(False)
+        signals.result_ready.connect(self._take)
+
+    def set_notice(self, text: str) -> None:
+        """Show one line in the middle of the picture, "" = none."""
+        if text != self._notice:
+            self._notice = text
+            self.update()
+
+    def set_lost(self, is_lost: bool) -> None:
+        """Dim the last picture and write the time at which it was lost, or undo that."""
+        if is_lost and not self._lost_since:
+            self._lost_since = QTime.currentTime().toString("HH:mm:ss")
+        elif not is_lost:
+            self._lost_since = ""
+        self.update()
+
+    def set_mirrored(self, is_mirrored: bool) -> None:
+        self.is_mirrored = is_mirrored
+        self.update()
+
+    def retranslate(self) -> None:
+        """Draw the words in the present language."""
+        self._hud.set_numbers(self._hud.numbers)
+        self.update()
+
+    def snapshot(self) -> QImage | None:
+        """Return picture and overlay, not mirrored, at the size seen or of the frame; None before the first."""
+        if self._result is None:
+            return None
+        height, width = self._result.frame.image.shape[:2]
+        shown = self._picture_rect(width, height).size() * self.devicePixelRatioF()
+        size = shown.toSize().expandedTo(shown.toSize().scaled(width, height, Qt.AspectRatioMode.KeepAspectRatio))
+        picture = QImage(size, QImage.Format.Format_RGB32)
+        with QPainter(picture) as painter:
+            self._paint_result(painter, self._result, QRectF(0, 0, size.width(), size.height()), is_mirrored=False)
+        return picture
+
+    @Slot()
+    def _take(self) -> None:
+        newest = self._signals.results.poll() if self._signals is not None else None
+        if newest is not None:
+            self._result = newest
+            self.update()
+
+    @Slot()
+    def _refresh_numbers(self) -> None:
+        now_ns = time.monotonic_ns()
+        of_pipeline = self.pipeline_numbers()
+        result = self._result
+        is_fresh = result is not None and now_ns - self.meters.last_ns < WINDOW_NS
+        self._hud.set_numbers(
+            Numbers(
+                display_hz=self.meters.rate.hz(now_ns),
+                inference_hz=of_pipeline.inference_hz,
+                capture_hz=of_pipeline.capture_hz,
+                age_ms=self._ages.medians(now_ns).get(AGE),
+                dropped=of_pipeline.dropped,
+                backend=result.backend if is_fresh and result else "",
+                precision=result.precision if is_fresh and result else "",
+                models=tuple(result.models.values()) if is_fresh and result else (),
+                stage_ms=self._stages.medians(now_ns),
+            )
+        )
+        self.numbers_changed.emit()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), BACKGROUND)
+            if self._result is not None:
+                height, width = self._result.frame.image.shape[:2]
+                self._paint_result(painter, self._result, self._picture_rect(width, height), self.is_mirrored)
+                self._paint_marks(painter)
+            elif self._notice:
+                paint_notice(painter, QRectF(self.rect()), self._notice, 16 * self.text_scale)
+        self._count_shown()
+
+    def _paint_result(self, painter: QPainter, result: FrameResult[Any], target: QRectF, is_mirrored: bool) -> None:
+        """Draw picture and overlay into `target`."""
+        image = result.frame.image  # kept alive by the result while the QImage borrows its memory
+        height, width = image.shape[:2]
+        picture = QImage(image.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        # Measured at 640x480 on 1440x1080: smooth from RGB888 3.3 ms, from RGB32 1.7 ms, fast from RGB888 2.8 ms.
+        picture = picture.convertToFormat(QImage.Format.Format_RGB32)
+        if is_mirrored:
+            picture.mirror(True, False)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(target, picture)
+        scale_x, scale_y = target.width() / width, target.height() / height
+        side = -1 if is_mirrored else 1
+        start = target.right() if is_mirrored else target.left()
+        painter.setWorldTransform(QTransform(side * scale_x, 0, 0, scale_y, start, target.top()))
+        self._overlay.text_scale = self.text_scale
+        paint_output(painter, result, self._overlay)
+        painter.restore()
+
+    def _paint_marks(self, painter: QPainter) -> None:
+        area = QRectF(self.rect())
+        text_px = self._text_px()
+        if self._lost_since:
+            painter.fillRect(area, DIMMED)
+            paint_notice(painter, area, self.tr("no picture since {0}").format(self._lost_since), text_px * 1.5)
+        elif self._notice:
+            paint_notice(painter, area, self._notice, text_px * 1.5)
+        self._hud.paint(painter, self.width(), text_px, self.devicePixelRatioF())
+
+    def _text_px(self) -> float:
+        """Return the height of small letters for the present size of the widget."""
+        return min(max(self.height() / 44, 10.0), 18.0) * self.text_scale
+
+    def _picture_rect(self, width: int, height: int) -> QRectF:
+        """Return where a picture of that size goes: as large as fits, centred, on whole pixels."""
+        scale = min(self.width() / width, self.height() / height)
+        shown_w, shown_h = max(round(width * scale), 1), max(round(height * scale), 1)
+        return QRectF((self.width() - shown_w) // 2, (self.height() - shown_h) // 2, shown_w, shown_h)
+
+    def _count_shown(self) -> None:
+        if not self._was_painted:
+            self._was_painted = True
+            self.shown_first.emit()
+        result = self._result
+        if result is None or result is self._counted:
+            return
+        self._counted = result
+        now_ns = time.monotonic_ns()
+        self.meters.count(result, now_ns)
+        self._ages.add(now_ns, {AGE: (now_ns - result.frame.captured_ns) / 1e6})
+        self._stages.add(now_ns, result.stage_ms)

@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main window: what the user does becomes a change of the session, what the session tells becomes a banner."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+
+from app import build
+from app.build import Networks
+from app.config import LANGUAGES, Settings
+from app.ui.actions import ACTIONS, TASK_PREFIX
+from app.ui.banner import Banner, Message
+from app.ui.dialog import choose_video, dropped_file
+from app.ui.keys import KeysOverlay
+from app.ui.language import Language
+from app.ui.media import free_path, media_folder, save_png
+from app.ui.menus import ChoiceMenu, Menus, languages
+from app.ui.placement import enter_kiosk, restore, saved_xywh
+from app.ui.session import Session, Startup, next_available
+from app.ui.status import StatusLine
+from app.ui.view import VideoView
+from app.ui.words import word
+from device.errors import AppError
+
+log = logging.getLogger(__name__)
+
+START_AT_LATEST_MS = 300
+"""The program is built after the empty window was painted, or after this time where nothing shows the window."""
+KIOSK_TEXT_SCALE = 1.4
+PIPELINE_WORKERS = ("capture", "inference")
+
+
+class MainWindow(QMainWindow):
+    """Owns the session and shows it. Main thread only; `start` builds the first program."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        settings: Settings,
+        save_settings: Callable[[Settings], None],
+        startup: Startup | None = None,
+        close_at_end: bool = False,
+    ) -> None:
+        super().__init__()
+        self.session = Session(networks, settings)
+        self.view, self.banner = VideoView(), Banner()
+        self.error = ""  # the sentence of the failure that ended the last program, "" = none
+        self._settings, self._save_settings = settings, save_settings
+        self._startup: Startup | None = startup or Startup()
+        self._close_at_end = close_at_end
+        self._language = Language()
+        self._language.set(settings.lang)
+        self._build_widgets()
+        self.menus = Menus(self, self._commands())
+        self._add_choices()
+        self.keys = KeysOverlay(self.view, self.menus.actions)
+        self.status = StatusLine(self.statusBar())
+        self._apply_settings()
+        self.retranslate()
+
+    @property
+    def settings(self) -> Settings:
+        """What the user chose, as it would be saved now."""
+        return self._settings
+
+    def _build_widgets(self) -> None:
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.banner)
+        column.addWidget(self.view, 1)
+        self.setCentralWidget(centre)
+        self.setAcceptDrops(True)
+        self.view.pipeline_numbers = self.session.numbers
+        self.view.shown_first.connect(self.start, Qt.ConnectionType.QueuedConnection)
+        self.view.numbers_changed.connect(self._refresh_status)
+
+    def _commands(self) -> dict[str, Callable[[], None]]:
+        tasks = {TASK_PREFIX + c.value: partial(self.select_task, c.value) for c in build.task_choices()}
+        own = [spec.name for spec in ACTIONS if not spec.name.startswith(TASK_PREFIX)]
+        return {**tasks, **{name: getattr(self, name) for name in own}}
+
+    def _add_choices(self) -> None:
+        settings = self.session
+        source = ChoiceMenu(build.source_choices, lambda: settings.settings.source, self.open_source)
+        backend = ChoiceMenu(
+            lambda: build.backend_choices(self._settings.precision), lambda: self._settings.backend, self.select_backend
+        )
+        precision = ChoiceMenu(
+            lambda: build.precision_choices(self._settings.backend),
+            lambda: self._settings.precision,
+            self.select_precision,
+        )
+        language = ChoiceMenu(languages, lambda: self._settings.lang, self.select_language)
+        self.menus.add_submenu("file", source, lambda: self.tr("Source"), "open_file")
+        self.menus.add_submenu("network", backend, lambda: self.tr("Backend"), "next_backend")
+        self.menus.add_submenu("network", precision, lambda: self.tr("Precision"), "next_precision")
+        self.menus.add_submenu("view", language, lambda: self.tr("Language"), "next_language")
+
+    def _apply_settings(self) -> None:
+        settings = self._settings
+        for choice in build.task_choices():
+            self.menus.set_reason(TASK_PREFIX + choice.value, choice.reason)
+        self.menus.check("toggle_mirror", settings.mirror)
+        self.view.set_mirrored(settings.mirror)
+        if settings.kiosk:
+            self.view.text_scale = KIOSK_TEXT_SCALE
+            enter_kiosk(self)
+        else:
+            restore(self, settings.window_xywh)
+
+    # The program: start, change, failure, end.
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        QTimer.singleShot(START_AT_LATEST_MS, self, self.start)
+
+    @Slot()
+    def start(self) -> None:
+        """Build and start the first program; a second call does nothing."""
+        if self._startup is not None:
+            startup, self._startup = self._startup, None
+            self._open(self._settings, startup)
+
+    def open_source(self, source: str) -> None:
+        """Close the program and start one with `source` ("demo", "camera:0", a path...)."""
+        self._reopen(dataclasses.replace(self._settings, source=source))
+
+    def retry(self) -> None:
+        """Start again with the source that was asked for last."""
+        self._reopen(self.session.settings)
+
+    def _reopen(self, settings: Settings) -> None:
+        recorded = self._finish_recording()
+        trouble = self.session.close()
+        self._open(settings, Startup())
+        self._tell_saved(recorded)
+        if trouble is not None:
+            self._warn(trouble)
+
+    def _open(self, settings: Settings, startup: Startup) -> None:
+        self.banner.withdraw()
+        self.error = ""
+        self.session.settings = settings
+        try:
+            signals = self.session.open(settings, startup)
+        except AppError as error:
+            self._fail(str(error))
+            return
+        self._settings = dataclasses.replace(self._settings, source=settings.source, task=settings.task)
+        self.view.follow(signals)
+        signals.failed.connect(self._on_failed)
+        signals.lost.connect(self._on_lost)
+        signals.recovered.connect(self._on_recovered)
+        signals.ended.connect(self._on_ended)
+        self._tell_notice()
+        self._start_program()
+
+    def _start_program(self) -> None:
+        program = self.session.program
+        if program is not None:
+            program.start()
+        self._refresh_status()
+
+    def _tell_notice(self) -> None:
+        program = self.session.program
+        if program is None or program.notice is None:
+            return
+        notice = program.notice
+        buttons = (
+            (lambda: self.tr("Retry camera"), partial(self.open_source, "auto")),
+            (lambda: self.tr("Open file"), self.open_file),
+            (lambda: self.tr("Keep demo"), self.banner.dismiss),
+        )
+        self.banner.tell(Message(lambda: notice, buttons))
+
+    def _fail(self, sentence: str) -> None:
+        """The program could not be built or has ended by a failure: say so and offer the ways on."""
+        self.error = sentence
+        buttons = (
+            (lambda: self.tr("Retry"), self.retry),
+            (lambda: self.tr("Open file"), self.open_file),
+            (lambda: self.tr("Play demo"), partial(self.open_source, "demo")),
+        )
+        self.banner.tell(Message(lambda: sentence, buttons))
+        self._refresh_status()
+        if self._close_at_end:
+            self.close()
+
+    @Slot(str, str)
+    def _on_failed(self, worker: str, sentence: str) -> None:
+        log.error("%s: %s", worker, sentence)
+        if worker in PIPELINE_WORKERS:
+            self._fail(sentence)
+            return
+        if worker == "recorder":
+            self._finish_recording()
+        self._warn(sentence)
+
+    @Slot(str)
+    def _on_lost(self, sentence: str) -> None:
+        self.view.set_lost(True)
+        buttons = ((lambda: self.tr("Open file"), self.open_file),)
+        self.banner.tell(Message(lambda: sentence, buttons))
+
+    @Slot()
+    def _on_recovered(self) -> None:
+        self.view.set_lost(False)
+        self.banner.withdraw()
+
+    @Slot()
+    def _on_ended(self) -> None:
+        if self.error:
+            return
+        if self._close_at_end:
+            self.close()
+            return
+        recorded = self._finish_recording()
+        buttons = ((lambda: self.tr("Play again"), self.retry), (lambda: self.tr("Open file"), self.open_file))
+        self.banner.tell(Message(lambda: self.tr("end of clip"), buttons))
+        self._tell_saved(recorded)
+
+    # What the user can do: one method an action of the table.
+
+    def open_file(self) -> None:
+        """Ask for a video file; the picture goes on meanwhile."""
+        choose_video(self, self.open_source)
+
+    def save_screenshot(self) -> None:
+        """Write the picture with its overlay as a PNG and say where."""
+        picture = self.view.snapshot()
+        if picture is None:
+            self.banner.tell(Message(lambda: self.tr("There is no picture to save yet."), is_note=True))
+            return
+        try:
+            path = free_path(media_folder(self._settings.media_folder), ".png")
+            save_png(picture, path)
+        except AppError as error:
+            self._warn(str(error))
+            return
+        self._tell_saved(path)
+
+    def toggle_recording(self) -> None:
+        """Start a video, or finish it and say where it is."""
+        program = self.session.program
+        if self.session.is_recording:
+            self._tell_saved(self._finish_recording())
+        elif program is not None:
+            try:
+                program.record(free_path(media_folder(self._settings.media_folder), ".mp4"))
+            except AppError as error:
+                self._warn(str(error))
+        self._refresh_status()
+
+    def quit(self) -> None:
+        """Close the window, which stops the program."""
+        self.close()
+
+    def select_task(self, task: str) -> None:
+        """Start again with another task on the same source."""
+        if task != self.session.settings.task or self.session.program is None:
+            self._reopen(dataclasses.replace(self.session.settings, task=task))
+        self._refresh_status()
+
+    def next_backend(self) -> None:
+        """Go to the next backend that can be used here."""
+        self.select_backend(next_available(build.backend_choices(self._settings.precision), self._settings.backend))
+
+    def next_precision(self) -> None:
+        """Go to the next precision that can be used here."""
+        self.select_precision(next_available(build.precision_choices(self._settings.backend), self._settings.precision))
+
+    def select_backend(self, backend: str) -> None:
+        self._select(backend, self._settings.precision)
+
+    def select_precision(self, precision: str) -> None:
+        self._select(self._settings.backend, precision)
+
+    def _select(self, backend: str, precision: str) -> None:
+        try:
+            self.session.select(backend, precision)
+        except AppError as error:
+            self._warn(str(error))
+            return
+        self._settings = dataclasses.replace(self._settings, backend=backend, precision=precision)
+        used = f"{word(backend)} · {word(precision)}"
+        self.banner.tell(Message(lambda: self.tr("Networks: {0}").format(used), is_note=True))
+        self._refresh_status()
+
+    def toggle_pause(self) -> None:
+        """Hold the picture or go on."""
+        self.session.pause(not self.session.is_paused)
+        self._refresh_status()
+
+    def toggle_full_screen(self) -> None:
+        """Fill the screen with the picture, or go back."""
+        if self.isFullScreen():
+            self.showNormal()
+        else:
+            self.showFullScreen()
+        is_bare = self.isFullScreen()
+        self.menuBar().setVisible(not is_bare and not self._settings.kiosk)
+        self.statusBar().setVisible(not is_bare)
+        self.menus.check("toggle_full_screen", is_bare)
+
+    def toggle_mirror(self) -> None:
+        """Show the picture as in a mirror, or as the camera sees it."""
+        self._settings = dataclasses.replace(self._settings, mirror=not self._settings.mirror)
+        self.view.set_mirrored(self._settings.mirror)
+        self.menus.check("toggle_mirror", self._settings.mirror)
+
+    def next_language(self) -> None:
+        """Go to the other language."""
+        self.select_language(LANGUAGES[(LANGUAGES.index(self._settings.lang) + 1) % len(LANGUAGES)])
+
+    def select_language(self, language: str) -> None:
+        """Change every text at once."""
+        self._settings = dataclasses.replace(self._settings, lang=language)
+        self._language.set(language)
+        self.retranslate()
+
+    def toggle_help(self) -> None:
+        """Show or hide the keys."""
+        self.keys.toggle()
+        self.menus.check("toggle_help", self.keys.isVisible())
+
+    # What follows from it.
+
+    def retranslate(self) -> None:
+        """Write every text in the present language."""
+        self.setWindowTitle(self.tr("Edge Vision"))
+        self.menus.retranslate()
+        self.banner.retranslate()
+        self.view.retranslate()
+        self.keys.refresh()
+        self._refresh_status()
+
+    @Slot()
+    def _refresh_status(self) -> None:
+        session = self.session
+        self.status.refresh(session, self.view)
+        self.menus.check("toggle_pause", session.is_paused)
+        self.menus.check("toggle_recording", session.is_recording)
+        for choice in build.task_choices():
+            self.menus.check(TASK_PREFIX + choice.value, choice.value == session.settings.task)
+        self.view.set_notice(self._notice())
+
+    def _notice(self) -> str:
+        if self._startup is not None:
+            return self.tr("starting...")
+        if self.error:
+            return self.tr("stopped")
+        return self.tr("paused") if self.session.is_paused else ""
+
+    def _finish_recording(self) -> Path | None:
+        """Finish the video if there is one; return its path."""
+        program = self.session.program
+        try:
+            return program.stop_recording() if program is not None else None
+        except AppError as error:
+            self._warn(str(error))
+            return None
+
+    def _warn(self, sentence: str) -> None:
+        self.banner.tell(Message(lambda: sentence))
+
+    def _tell_saved(self, path: Path | None) -> None:
+        if path is not None:
+            self.banner.tell(Message(lambda: self.tr("Saved: {0}").format(path), is_note=True))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if dropped_file(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = dropped_file(event.mimeData())
+        if path is not None:
+            event.acceptProposedAction()
+            self.open_source(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._startup = None
+        if not self._settings.kiosk:
+            self._settings = dataclasses.replace(self._settings, window_xywh=saved_xywh(self))
+        self.session.close()
+        try:
+            self._save_settings(self._settings)
+        except AppError as error:
+            log.error("%s", error)
+        super().closeEvent(event)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words the program shows for names that its other parts use: tasks, backends, precisions, expressions, stages.
+
+The names in the tables are marked for translation here and translated at each call, so that a change of language
+holds at once. Any thread may call.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+WORDS: dict[str, str] = {
+    "angry": QT_TRANSLATE_NOOP("Words", "Angry"),
+    "disgust": QT_TRANSLATE_NOOP("Words", "Disgust"),
+    "fear": QT_TRANSLATE_NOOP("Words", "Fear"),
+    "happy": QT_TRANSLATE_NOOP("Words", "Happy"),
+    "sad": QT_TRANSLATE_NOOP("Words", "Sad"),
+    "surprise": QT_TRANSLATE_NOOP("Words", "Surprise"),
+    "neutral": QT_TRANSLATE_NOOP("Words", "Neutral"),
+    "expression": QT_TRANSLATE_NOOP("Words", "Expression"),
+    "face": QT_TRANSLATE_NOOP("Words", "Face parameters"),
+    "flow": QT_TRANSLATE_NOOP("Words", "Optical flow"),
+    "pose": QT_TRANSLATE_NOOP("Words", "Body pose"),
+    "identity": QT_TRANSLATE_NOOP("Words", "Identity"),
+    "auto": QT_TRANSLATE_NOOP("Words", "Automatic"),
+    "cpu": QT_TRANSLATE_NOOP("Words", "CPU"),
+    "gpu": QT_TRANSLATE_NOOP("Words", "GPU"),
+    "lowbit": QT_TRANSLATE_NOOP("Words", "CPU, low-bit"),
+    "fpga": QT_TRANSLATE_NOOP("Words", "FPGA"),
+    "fpga-sim": QT_TRANSLATE_NOOP("Words", "FPGA, simulated"),
+    "float": QT_TRANSLATE_NOOP("Words", "float"),
+    "int8": QT_TRANSLATE_NOOP("Words", "int8"),
+    "w1a2": QT_TRANSLATE_NOOP("Words", "W1A2"),
+    "demo": QT_TRANSLATE_NOOP("Words", "Demo clip"),
+    "synthetic": QT_TRANSLATE_NOOP("Words", "Synthetic scene"),
+    "capture": QT_TRANSLATE_NOOP("Words", "capture"),
+    "detect": QT_TRANSLATE_NOOP("Words", "detect"),
+    "track": QT_TRANSLATE_NOOP("Words", "track"),
+}
+
+
+def word(name: str) -> str:
+    """Return the word for `name` in the present language; an unknown name is shown as it is."""
+    source = WORDS.get(name)
+    return name if source is None else QCoreApplication.translate("Words", source)

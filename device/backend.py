@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every machine that runs a compiled network offers: tensors in, tensors out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from device.array import expect_array
+
+Tensors = dict[str, NDArray[Any]]
+"""Arrays by tensor name."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output; `real = scale * (stored - zero_point)`, scale 0 means not quantised."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+class Backend(Protocol):
+    """One compiled network on one device.
+
+    `run` blocks, is called by one thread at a time, and raises ValueError for tensors that do not fit `inputs`,
+    DeviceTimeout when a device does not answer, BackendError after `close`.
+    """
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def run(self, inputs: Tensors) -> Tensors: ...
+
+    def close(self) -> None:
+        """Free the device; may be called twice."""
+
+
+def check_inputs(specs: tuple[TensorSpec, ...], inputs: Tensors) -> None:
+    """Raise ValueError unless `inputs` holds exactly the tensors of `specs`."""
+    expected = {spec.name for spec in specs}
+    if set(inputs) != expected:
+        raise ValueError(f"inputs: expected the tensors {sorted(expected)}, got {sorted(inputs)}")
+    for spec in specs:
+        expect_array(spec.name, inputs[spec.name], spec.shape, spec.dtype)

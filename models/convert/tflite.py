@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch network -> float32 .tflite (NHWC) -> static int8 .tflite, with a lint that refuses Transpose operators."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from device.errors import AppError
+from models.nets.expression import ExpressionNet
+
+
+class ConversionError(AppError):
+    """A converted network that must not be used."""
+
+
+class Deployed(nn.Module):
+    """The expression network as it is exported: class probabilities, the space-to-depth folded into the first layer."""
+
+    def __init__(self, net: ExpressionNet) -> None:
+        super().__init__()
+        layers = list(net.features)
+        self.features = nn.Sequential(fold_space_to_depth(layers[1][0]), *list(layers[1])[1:], *layers[2:])
+        self.classes = net.classes
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.softmax(self.classes(self.features(image)), 1)
+
+
+def fold_space_to_depth(conv: nn.Conv2d) -> nn.Conv2d:
+    """Return the 6x6 convolution with stride 2 that equals space-to-depth by 2 followed by a 3x3 convolution.
+
+    `PixelUnshuffle` puts image pixel (2y + dy, 2x + dx) into channel 2 dy + dx; in NHWC it would become transposes.
+    """
+    outputs = conv.weight.shape[0]
+    folded = nn.Conv2d(1, outputs, 6, stride=2, padding=2, bias=False)
+    with torch.no_grad():
+        taps = conv.weight.reshape(outputs, 2, 2, 3, 3).permute(0, 3, 1, 4, 2)  # o, ky, dy, kx, dx
+        folded.weight.copy_(taps.reshape(outputs, 1, 6, 6))
+    return folded
+
+
+def operators(path: Path) -> Counter[str]:
+    """Count the operators of a .tflite file by name."""
+    interpreter: Any = Interpreter(model_path=str(path))
+    return Counter(op["op_name"] for op in interpreter._get_ops_details())
+
+
+def refuse_transposes(path: Path) -> None:
+    """Raise ConversionError when the graph holds a TRANSPOSE: it costs more than the layers around it."""
+    n_transposes = operators(path)["TRANSPOSE"]
+    if n_transposes:
+        raise ConversionError(f"{path} holds {n_transposes} TRANSPOSE operators, expected none; keep the graph NHWC")
+
+
+def to_float(net: nn.Module, shape_nhwc: tuple[int, int, int, int], path: Path) -> None:
+    """Write `net` (NCHW in PyTorch) as a float32 file that takes NHWC."""
+    import litert_torch  # takes seconds to import
+
+    channels_last = litert_torch.to_channel_last_io(net.eval(), args=[0])
+    litert_torch.convert(channels_last, (torch.zeros(shape_nhwc),)).export(str(path))
+    refuse_transposes(path)
+
+
+def to_int8(float_path: Path, samples: Iterable[NDArray[np.float32]], path: Path) -> None:
+    """Quantise weights (per channel) and activations to int8 with ranges taken from `samples` (network inputs)."""
+    from ai_edge_quantizer import quantizer, recipe
+
+    job = quantizer.Quantizer(str(float_path), recipe.static_wi8_ai8())
+    ranges = job.calibrate({"serving_default": [{"args_0": sample} for sample in samples]})
+    job.quantize(ranges).export_model(str(path), overwrite=True)
+    refuse_transposes(path)

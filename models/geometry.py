@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Letterbox, overlap and crops: boxes are xyxy in px of the image, edges continuous (right and bottom exclusive)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from models.results import Float32, Image
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where an image lies in the square it was scaled into: `image_px = (square_px - (left, top)) / scale`."""
+
+    scale_x: float
+    scale_y: float
+    left: int
+    top: int
+
+    def to_image(self, xy: Float32) -> Float32:
+        """Return points (..., 2) of the square as points of the image."""
+        border, scale = np.array([self.left, self.top]), np.array([self.scale_x, self.scale_y])
+        return ((xy - border) / scale).astype(np.float32)
+
+
+def letterbox(image: Image, size: int, square: Image) -> Letterbox:
+    """Scale `image` to fit `square` (size, size, 3), centred on black; `square` is overwritten.
+
+    The scales of x and y differ a little where rounding to whole pixels makes them differ.
+    """
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    inner_w, inner_h = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (size - inner_w) // 2, (size - inner_h) // 2
+    square[:top] = square[top + inner_h :] = 0
+    square[:, :left] = square[:, left + inner_w :] = 0
+    # INTER_AREA averages when shrinking by more than 2, where INTER_LINEAR would skip pixels and flicker.
+    flags = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+    square[top : top + inner_h, left : left + inner_w] = cv2.resize(image, (inner_w, inner_h), interpolation=flags)
+    return Letterbox(inner_w / width, inner_h / height, left, top)
+
+
+def iou(box: Float32, others: Float32) -> Float32:
+    """Return the intersection over union (N,) of one box (4,) with `others` (N, 4); 0 for boxes without area."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    overlap = np.clip(high - low, 0, None).prod(axis=1)
+    area = np.clip(others[:, 2:] - others[:, :2], 0, None).prod(axis=1) + np.clip(box[2:] - box[:2], 0, None).prod()
+    return (overlap / np.maximum(area - overlap, 1e-9)).astype(np.float32)
+
+
+def weighted_groups(xyxy: Float32, score: Float32, iou_threshold: float) -> Iterator[tuple[np.intp, np.ndarray, Float32]]:
+    """Weighted non-maximum suppression (BlazeFace, Bazarevsky et al. 2019, section 3.4).
+
+    Yield, by falling score, (index of the best box, indices of its group, weights of the group that sum to 1): the
+    boxes that overlap the best by more than `iou_threshold` are to be averaged by score instead of thrown away.
+    """
+    order = np.argsort(-score, kind="stable")
+    while len(order):
+        best = order[0]
+        same = iou(xyxy[best], xyxy[order]) > iou_threshold
+        same[0] = True  # a box without area does not overlap even itself
+        group = order[same]
+        yield best, group, score[group] / score[group].sum()
+        order = order[~same]
+
+
+def crop_square(image: Image, centre_xy: tuple[float, float], side: float, size: int) -> Image:
+    """Cut the square of `side` px around `centre_xy` and scale it to (size, size); outside, the border is repeated."""
+    scale = size / side
+    left, top = centre_xy[0] - side / 2, centre_xy[1] - side / 2
+    if scale < 0.5:  # shrink by averaging first, or the warp would skip pixels
+        return _crop_shrunk(image, left, top, side, size)
+    # Pixel centres: crop px u shows image px left + (u + 0.5) / scale - 0.5.
+    matrix = np.array([[1 / scale, 0, left + 0.5 / scale - 0.5], [0, 1 / scale, top + 0.5 / scale - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _crop_shrunk(image: Image, left: float, top: float, side: float, size: int) -> Image:
+    x, y, n = round(left), round(top), max(1, round(side))
+    height, width = image.shape[:2]
+    inside = image[np.clip(np.arange(y, y + n), 0, height - 1)[:, None], np.clip(np.arange(x, x + n), 0, width - 1)]
+    return np.asarray(cv2.resize(inside, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
