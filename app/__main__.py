@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 STARTED_NS = time.monotonic_ns()  # before the large imports: the start-up time that a user feels
@@ -50,9 +49,7 @@ def run(command: Command) -> None:
         raise BackendUnavailable(f"--compare {command.compare} is not part of this version; run once for each choice")
     if not command.is_headless and not has_display():
         command = without_display(command)
-    with ExitStack() as stack:
-        networks = Networks()
-        stack.callback(networks.close)
+    with Networks() as networks:
         if command.is_headless:
             print(summary(headless(command, networks)))
         else:

@@ -86,6 +86,12 @@ class Networks:
         for card in ("blazeface_short", "blazeface_full"):
             self.face_detector(card)
 
+    def __enter__(self) -> Networks:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
     def close(self) -> None:
         with self._lock:
             for network in (*self._expression.values(), *self._detectors.values()):
@@ -103,6 +109,11 @@ class Networks:
         timed = TimedBackend(open_backend(backend, card.verified_path()))
         self._opened.append((card, timed))
         return card, timed
+
+
+def new_face_finder(networks: Networks) -> FaceFinder:
+    """Return detectors with a tracker of their own: one for every source."""
+    return FaceFinder(networks.face_detector("blazeface_short"), networks.face_detector("blazeface_full"), Sort())
 
 
 def expression_reason(backend: str, precision: str) -> str | None:
@@ -200,9 +211,8 @@ class Program:
         self._events: QueuedFile | None = None
         self._started_ns = time.monotonic_ns()
         backend = resolve_backend(settings.backend)
-        short, full = (networks.face_detector(f"blazeface_{reach}") for reach in ("short", "full"))
         expression = networks.expression(backend, settings.precision)
-        self.task = ExpressionTask(FaceFinder(short, full, Sort()), expression, backend, settings.precision)
+        self.task = ExpressionTask(new_face_finder(networks), expression, backend, settings.precision)
         opened = open_source(settings.source, settings.pace)
         self.source, self.notice = opened.source, opened.notice
         inner = Listeners(self._deliver, listeners.on_error, listeners.on_lost, listeners.on_end)

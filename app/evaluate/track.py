@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from app.tracking.tracker import Tracker
 from device.errors import AppError
 from models.results import Tracks
 
+TABLE = "det/det.txt"
 TRACKERS: dict[str, Callable[[], Tracker]] = {"sort": Sort}
 
 
@@ -42,19 +43,15 @@ class Run:
     tracks: list[Tracks]
     seconds: NDArray[np.float64]
 
-    @property
-    def hz(self) -> float:
-        """Median rate of the tracker's update."""
-        return float(1.0 / np.median(self.seconds))
-
 
 def evaluate_track(
     data: Path, tracker: str = "sort", results: Path | None = None, detections: Path | None = None
 ) -> dict[str, Any]:
     """Run `tracker` over the MOTChallenge sequence or folder of sequences `data` and return its figures.
 
-    `detections` is a folder with <sequence>/det/det.txt to track in the place of the sequences' own; its sequences
-    without truth in `data` are timed only. `results` gets <sequence>.txt with the tracks. Ratios are 0..1.
+    `detections` is a folder with <sequence>/det/det.txt (or, for one sequence, det/det.txt) to track in the place of
+    the sequences' own; its sequences that are not in `data` are timed only.
+    `results` gets <sequence>.txt with the tracks. Ratios are 0..1.
     """
     if tracker not in TRACKERS:
         raise AppError(f"no tracker is called {tracker!r}: expected one of {', '.join(sorted(TRACKERS))}")
@@ -80,18 +77,19 @@ def evaluate_track(
 
 
 def _read(data: Path, detections: Path | None) -> list[MotSequence]:
-    """Read the sequences, and those that have detections only."""
+    """Read the sequences; with `detections` a folder of several, also those that are only there."""
     folders = find_sequences(data)
     if detections is None:
-        return [read_sequence(folder, folder / "det/det.txt") for folder in folders]
+        return [read_sequence(folder, folder / TABLE) for folder in folders]
     if not detections.is_dir():
-        raise AppError(f"{detections} is not a folder: expected <sequence>/det/det.txt in it")
-    sequences = [read_sequence(folder, detections / folder.name / "det/det.txt") for folder in folders]
+        raise AppError(f"{detections} is not a folder: expected <sequence>/{TABLE} in it")
     if folders == [data]:
-        return sequences
-    known = {folder.name for folder in folders}
-    extra = [path.parents[1] for path in sorted(detections.glob("*/det/det.txt")) if path.parts[-3] not in known]
-    return sequences + [read_sequence(folder, folder / "det/det.txt") for folder in extra]
+        own = detections / TABLE
+        return [read_sequence(data, own if own.is_file() else detections / data.resolve().name / TABLE)]
+    names = {folder.name for folder in folders}
+    extra = [path.parents[1] for path in sorted(detections.glob(f"*/{TABLE}")) if path.parents[1].name not in names]
+    sequences = [read_sequence(folder, detections / folder.name / TABLE) for folder in folders]
+    return sequences + [replace(read_sequence(folder, folder / TABLE), truth=None) for folder in extra]
 
 
 def run_tracker(sequence: MotSequence, tracker: Tracker) -> Run:
@@ -141,7 +139,10 @@ def score(sequences: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[st
     """Return the figures of all sequences together (TrackEval's COMBINED) and of each one."""
     metrics = _metrics()
     rows = [[metric.eval_sequence(arrays) for metric in metrics] for arrays in sequences]
-    total = [metric.combine_sequences(dict(enumerate(column))) for metric, column in zip(metrics, zip(*rows, strict=True), strict=True)]
+    total = [
+        metric.combine_sequences(dict(enumerate(column)))
+        for metric, column in zip(metrics, zip(*rows, strict=True), strict=True)
+    ]
     n_boxes = [int(arrays["num_gt_dets"]) for arrays in sequences]
     items = [_figures(row, n) for row, n in zip(rows, n_boxes, strict=True)]
     return _figures(total, sum(n_boxes)), items

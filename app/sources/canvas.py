@@ -31,7 +31,7 @@ class Canvas:
     origin_px: tuple[float, float]
     u: Float32  # (H, W) face units
     v: Float32  # (H, W) face units
-    rgb: Float32  # (H, W, 3) 0..255
+    rgb: Float32  # (H, W, 3) 0..255, multiplied by alpha
     alpha: Float32  # (H, W) 0..1
 
     @staticmethod
@@ -80,7 +80,7 @@ class Canvas:
 
     def sprite(self) -> Sprite:
         """Return the finished picture, blurred a little as by a lens."""
-        rgba = np.dstack([self.rgb * self.alpha[..., None], self.alpha * 255])
+        rgba = np.dstack([self.rgb, self.alpha * 255])
         rgba = cv2.GaussianBlur(rgba, (0, 0), self.unit_px * 0.012 + 0.3)
         rgba[[0, -1]] = 0
         rgba[:, [0, -1]] = 0

@@ -71,7 +71,9 @@ class VideoDecoder(Decoder):
         self._bgr: NDArray[Any] | None = None
 
     def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self._path), cv2.CAP_ANY, OPEN_PARAMETERS)
+        # FFmpeg alone where it is built in: the others read less, and complain to stderr.
+        backend = cv2.CAP_FFMPEG if cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG) else cv2.CAP_ANY
+        capture = cv2.VideoCapture(str(self._path), backend, OPEN_PARAMETERS)
         if not capture.isOpened():
             raise SourceError(f"{self._path} is not a video or picture that OpenCV can read; give another file")
         return capture

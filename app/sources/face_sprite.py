@@ -20,13 +20,13 @@ FACE_HALF_WIDTH = 0.76
 BOX_CENTRE_V = 0.22
 BOX_HALF_UV = (0.74, 0.76)
 HEAD_HALF_UV = (1.15, 1.5)
-TORSO_HALF_UV = (2.2, 2.3)
-TORSO_CENTRE_V = 2.5
+TORSO_HALF_WIDTH = 1.75
+TORSO_TOP_V = 0.3
 
 
 @dataclass(frozen=True)
 class Expression:
-    """What the mouth, brows and eyes do, in face units; positive smile = corners up, positive frown = inner brow down."""
+    """What the mouth, brows and eyes do, in face units; smile > 0: corners up, frown > 0 (rad): brows down."""
 
     smile: float = 0.0
     open: float = 0.0
@@ -64,7 +64,7 @@ class Look:
         return Look(
             skin=np.array(skins[rng.integers(len(skins))], np.float32) + rng.uniform(-8, 8, 3).astype(np.float32),
             hair=np.array(hairs[rng.integers(len(hairs))], np.float32),
-            shirt=rng.uniform(40, 190, 3).astype(np.float32),
+            shirt=(rng.uniform(40, 170) + rng.uniform(-30, 30, 3)).astype(np.float32),
             iris=rng.uniform((25, 20, 15), (80, 70, 70)).astype(np.float32),
             hairline_v=float(rng.uniform(-0.72, -0.58)),
             is_long_haired=bool(rng.random() < 0.4),
@@ -92,16 +92,17 @@ def _draw_expression(canvas: Canvas, look: Look, grain: Float32, expression: Exp
 
 def _grain(shape: tuple[int, ...], unit_px: float, rng: np.random.Generator) -> Float32:
     """Return smooth noise of standard deviation about 1, drawn out vertically as strands are."""
-    noise = rng.standard_normal(shape).astype(np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), sigmaX=0.012 * unit_px + 0.3, sigmaY=0.12 * unit_px + 0.3)
+    white = rng.standard_normal(shape).astype(np.float32)
+    noise = cv2.GaussianBlur(white, (0, 0), sigmaX=0.012 * unit_px + 0.3, sigmaY=0.12 * unit_px + 0.3)
     return np.asarray(noise / (noise.std() + 1e-6), np.float32)
 
 
 def _draw_back_hair(canvas: Canvas, look: Look, grain: Float32) -> None:
-    strands = look.hair * (1 + 0.22 * grain[..., None])
+    strands = np.asarray(look.hair * (1 + 0.22 * grain[..., None]), np.float32)
     canvas.paint(strands, canvas.ellipse((0, -0.28), (0.92, 0.95), 0.03))
     if look.is_long_haired:
-        canvas.paint(strands * 0.8, canvas.ellipse((0, 0.25), (0.98, 1.05), 0.05))
+        beside_neck = 1 - canvas.ellipse((0, 1.1), (0.52, 0.55), 0.15)
+        canvas.paint(strands * 0.8, beside_neck * canvas.ellipse((0, 0.25), (0.98, 1.05), 0.05))
 
 
 def _draw_skin(canvas: Canvas, look: Look, grain: Float32) -> None:
@@ -113,8 +114,8 @@ def _draw_skin(canvas: Canvas, look: Look, grain: Float32) -> None:
     depth = np.sqrt(np.clip(1 - 0.92 * np.clip(radius, 0, 1) ** 2, 0, 1))
     # Light from the upper left, as from a window: n . l of the ellipsoid's normal, with a high ambient part.
     light = 0.52 + 0.55 * np.clip(-0.30 * canvas.u - 0.25 * canvas.v + 0.9 * depth, 0, 1.2)
-    skin = look.skin * light[..., None] + 1.2 * grain[..., None]
-    canvas.paint(skin.astype(np.float32), step(radius, 1.0, 0.025))
+    skin = np.asarray(look.skin * light[..., None] + 1.2 * grain[..., None], np.float32)
+    canvas.paint(skin, step(radius, 1.0, 0.025))
     for side in (-1, 1):
         rosy = canvas.ellipse((side * 0.42, 0.28), (0.26, 0.2), 0.8)
         canvas.tint(colour(1.05, 0.97, 0.97), rosy)
@@ -182,15 +183,14 @@ def _draw_front_hair(canvas: Canvas, look: Look, grain: Float32) -> None:
     canvas.tint(1.25, above * canvas.ellipse((-0.3, -0.9), (0.4, 0.2), 0.9))
 
 
-def draw_torso(look: Look, unit_px: float, rng: np.random.Generator) -> Sprite:
-    """Return neck, shoulders and a shirt with folds, as a torso whose head would stand at the origin."""
-    canvas = Canvas.blank(TORSO_CENTRE_V, TORSO_HALF_UV, unit_px)
+def draw_torso(look: Look, unit_px: float, bottom_v: float, rng: np.random.Generator) -> Sprite:
+    """Return neck, shoulders and a shirt with folds down to `bottom_v`, for a head that stands at the origin."""
+    half_uv = (TORSO_HALF_WIDTH + 0.2, (bottom_v - TORSO_TOP_V) / 2)
+    canvas = Canvas.blank((bottom_v + TORSO_TOP_V) / 2, half_uv, unit_px)
     folds = cv2.GaussianBlur(rng.standard_normal(canvas.alpha.shape).astype(np.float32), (0, 0), 0.12 * unit_px + 0.3)
-    folds = folds / (folds.std() + 1e-6)
-    shade = 1.05 - 0.18 * canvas.u * 0.5 + 0.09 * folds
-    shirt = np.asarray(look.shirt * shade[..., None], np.float32)
-    shoulders = np.hypot(canvas.u / 1.75, (canvas.v - 3.4) / 2.1)
-    canvas.paint(shirt, step(shoulders, 1.0, 0.03))
+    shade = 1.05 - 0.09 * canvas.u + 0.09 * folds / (folds.std() + 1e-6)
+    across, above = np.abs(canvas.u) / TORSO_HALF_WIDTH, np.clip(3.5 - canvas.v, 0, None) / 2.15
+    canvas.paint(np.asarray(look.shirt * shade[..., None], np.float32), step(np.cbrt(across**3 + above**3), 1.0, 0.03))
     neck = step(np.abs(canvas.u), 0.42, 0.04) * step(canvas.v, 1.45, 0.1)
     canvas.paint(look.skin * (0.72 - 0.1 * canvas.u[..., None]), neck)
     canvas.paint(look.skin * 0.8, canvas.ellipse((0, 1.42), (0.46, 0.3), 0.08))

@@ -16,7 +16,7 @@ from app.frame import Truth
 from app.sources.backdrop import Backdrop
 from app.sources.canvas import Sprite
 from app.sources.face_sprite import BOX_CENTRE_V, BOX_HALF_UV, Look, draw_heads, draw_torso
-from app.sources.visit import N_LOOKS, N_SLOTS, Visit, visit_at
+from app.sources.visit import HALF_HEIGHTS, N_LOOKS, N_SLOTS, Visit, visit_at
 from models.results import Float32, Image
 
 Affine = NDArray[np.float64]
@@ -62,7 +62,9 @@ class Scene:
         self._backdrop = Backdrop(rng, size_wh)
         looks = [Look.draw_lot(rng) for _ in range(N_LOOKS)]
         self._heads = [draw_heads(look, max(2.0, HEAD_UNIT * self.scale_px), rng) for look in looks]
-        self._torsos = [draw_torso(look, max(2.0, TORSO_UNIT * self.scale_px), rng) for look in looks]
+        # The smallest torso of the highest head must reach below the picture.
+        bottom_v = 0.8 * size_wh[1] / (HALF_HEIGHTS[0] * self.scale_px)
+        self._torsos = [draw_torso(look, max(2.0, TORSO_UNIT * self.scale_px), bottom_v, rng) for look in looks]
         shape = (size_wh[1] + NOISE_SPARE_PX, size_wh[0] + NOISE_SPARE_PX, 3)
         self._noise = np.rint(rng.normal(0, NOISE_SIGMA, shape)).astype(np.int16)
 
@@ -71,11 +73,13 @@ class Scene:
         image = self._backdrop.view(time_s)
         label = np.zeros(image.shape[:2], np.uint8)
         visits = tuple(visit_at(self.seed, slot, time_s) for slot in range(N_SLOTS))
+        heads = []
         for slot, visit in enumerate(visits):
-            for layer in self.layers(slot, visit, time_s):
-                draw_layer(image, label, layer)
-        image = self._add_noise(image, time_s)
-        return Snapshot(time_s, image, label, visits, self._truth(visits, label, time_s))
+            torso, head = self.layers(slot, visit, time_s)
+            draw_layer(image, label, torso)
+            draw_layer(image, label, head)
+            heads.append(head)
+        return Snapshot(time_s, self._add_noise(image, time_s), label, visits, truth_of(visits, heads, label))
 
     def layers(self, slot: int, visit: Visit, time_s: float) -> tuple[Layer, Layer]:
         """Return the torso and the head of a visit as they are placed at `time_s`."""
@@ -93,7 +97,7 @@ class Scene:
         """Return the exact flow (H, W, 2) px from `before_s` to `now`.
 
         For each pixel p of `now`, the surface point seen there was at p - uv(p) before, be it hidden or outside then.
-        A changing expression counts as paint on the moving head. The mix at a soft edge gets the flow of its larger part.
+        A changing expression counts as paint on the moving head; a mix at a soft edge has the flow of its larger part.
         """
         uv = np.empty((*now.label.shape, 2), np.float32)
         uv[...] = self._backdrop.shift_px(before_s, now.time_s)
@@ -110,21 +114,23 @@ class Scene:
         noise = self._noise[y : y + image.shape[0], x : x + image.shape[1]]
         return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
 
-    def _truth(self, visits: tuple[Visit, ...], label: NDArray[np.uint8], time_s: float) -> Truth:
-        seen: list[tuple[int, Float32]] = []
-        for slot, visit in enumerate(visits):
-            head = self.layers(slot, visit, time_s)[1]
-            centre, axes = face_ellipse(head)
-            if visible_share(label, head.label, centre, axes) >= MIN_VISIBLE:
-                half = np.sqrt((axes**2).sum(axis=1))
-                # + 0.5: pixel centres are at whole numbers, box edges are continuous.
-                seen.append((visit.track_id, np.concatenate([centre - half, centre + half]).astype(np.float32) + 0.5))
-        track_id = np.array([number for number, _ in seen], np.int64)
-        return Truth(track_id, np.array([box for _, box in seen], np.float32).reshape(-1, 4))
+
+def truth_of(visits: tuple[Visit, ...], heads: list[Layer], label: NDArray[np.uint8]) -> Truth:
+    """Return the faces that can be seen in the picture of `label`, by slot."""
+    track_id: list[int] = []
+    xyxy: list[NDArray[np.float64]] = []
+    for visit, head in zip(visits, heads, strict=True):
+        centre, axes = face_ellipse(head)
+        if visible_share(label, head.label, centre, axes) >= MIN_VISIBLE:
+            half = np.sqrt((axes**2).sum(axis=1))
+            track_id.append(visit.track_id)
+            # + 0.5: pixel centres are at whole numbers, box edges are continuous.
+            xyxy.append(np.concatenate([centre - half, centre + half]) + 0.5)
+    return Truth(np.array(track_id, np.int64), np.array(xyxy, np.float32).reshape(-1, 4))
 
 
 def place(sprite: Sprite, at_px: NDArray[np.float64], half_height_px: float, turn_rad: float) -> Affine:
-    """Return the map that puts the sprite's origin at `at_px`, turned clockwise, one face unit `half_height_px` long."""
+    """Return the map that puts the sprite's origin at `at_px`, turned clockwise, a face unit `half_height_px` long."""
     scale = half_height_px / sprite.unit_px
     cos, sin = scale * np.cos(turn_rad), scale * np.sin(turn_rad)
     linear = np.array([[cos, -sin], [sin, cos]])
@@ -183,7 +189,7 @@ def face_ellipse(head: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     """Return the centre (2,) px of the head's face and (2, 2) px, whose columns are the half axes."""
     unit_px = head.sprite.unit_px
     linear = head.to_screen[:, :2]
-    centre = np.array(head.sprite.origin_px) + (0, BOX_CENTRE_V * unit_px)
+    centre = np.array(head.sprite.origin_px) + np.array([0, BOX_CENTRE_V * unit_px])
     return linear @ centre + head.to_screen[:, 2], linear @ np.diag(BOX_HALF_UV) * unit_px
 
 

@@ -13,6 +13,15 @@ class SourceError(AppError):
     """A camera or file that is missing, busy, forbidden, unplugged or broken."""
 
 
+class SourceLost(SourceError):  # noqa: N818  (a state that passes, told in one sentence)
+    """The camera was unplugged or has stalled, and the source is trying to get it back.
+
+    Temporary: `read` raises it at least once a second while the camera is away, each time with the newest sentence, and
+    returns frames again, `seq` still rising, once the camera is back. The reader shows the sentence and reads on; a
+    plain SourceError ends the source.
+    """
+
+
 class EndOfStream(Exception):  # noqa: N818  (not an error: a finite source has no more frames)
     """The source has no more frames."""
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,11 @@ class Visit:
 
 def visit_at(seed: int, slot: int, time_s: float) -> Visit:
     """Return the visit of `slot` that goes on at `time_s`; one begins when the last has ended."""
-    number = int(np.floor(time_s / STAY_S[slot] + START[slot]))
+    return _visit(seed, slot, int(np.floor(time_s / STAY_S[slot] + START[slot])))
+
+
+@lru_cache(maxsize=8 * N_SLOTS)
+def _visit(seed: int, slot: int, number: int) -> Visit:
     rng = np.random.default_rng([seed, 2, slot, number])
     return Visit(
         track_id=1 + slot + N_SLOTS * number,

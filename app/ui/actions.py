@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+from PySide6.QtCore import QCoreApplication
+
+from app.ui.words import QT_TRANSLATE_NOOP
 
 TASK_PREFIX = "task_"
 
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """One action. `name` is that of the method of `MainWindow` that does it; `text` and `tip` are English sources."""
+    """One action; `name` is that of the method of `MainWindow` which does it. `text` and `tip` are English sources."""
 
     name: str
     menu: str

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 NOTE_MS = 8000
 
@@ -48,9 +48,12 @@ class Banner(QFrame):
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(14, 8, 8, 8)
-        self._row.addWidget(self._label)
+        self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._layout.setContentsMargins(14, 8, 8, 8)
+        self._row = QHBoxLayout()
+        self._row.addStretch(1)
+        self._layout.addWidget(self._label, 1)
+        self._layout.addLayout(self._row)
         self._buttons: list[QPushButton] = []
         self._timer = QTimer(self, singleShot=True, interval=NOTE_MS)
         self._timer.timeout.connect(self._end_note)
@@ -112,6 +115,7 @@ class Banner(QFrame):
         for label, press in message.buttons:
             self._add_button(label(), label(), press)
         self._add_button("✕", self.tr("Dismiss"), self.dismiss)
+        self._arrange()
 
     def _add_button(self, text: str, name: str, press: Callable[[], None]) -> None:
         button = BannerButton(text)
@@ -120,6 +124,16 @@ class Banner(QFrame):
         button.clicked.connect(lambda _checked=False: press())
         self._row.addWidget(button)
         self._buttons.append(button)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Put the buttons below the text where they would leave it less than half of the width."""
+        is_narrow = self._row.sizeHint().width() > self.width() / 2
+        direction = QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight
+        self._layout.setDirection(direction)
 
     def _end_note(self) -> None:
         self._note = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QCoreApplication, QMimeData, Qt
+from PySide6.QtCore import QCoreApplication, QMimeData, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 VIDEOS = "*.mp4 *.m4v *.mkv *.avi *.mov *.webm"
@@ -27,7 +28,27 @@ def choose_video(parent: QWidget, on_chosen: Callable[[str], None]) -> QFileDial
     return dialog
 
 
-def dropped_file(mime: QMimeData) -> str | None:
-    """Return the path of the first local file in what is dropped, None where there is none."""
+class DropArea(QWidget):
+    """A widget on which files can be dropped."""
+
+    dropped = Signal(str)
+    """The path of the first local file that was dropped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAcceptDrops(True)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _first_file(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _first_file(event.mimeData())
+        if path is not None:
+            event.acceptProposedAction()
+            self.dropped.emit(path)
+
+
+def _first_file(mime: QMimeData) -> str | None:
     paths = [url.toLocalFile() for url in mime.urls() if url.isLocalFile()]
     return paths[0] if paths else None

@@ -9,10 +9,10 @@ from pathlib import PurePath
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPixmap
 
-from app.ui.theme import font
-from app.ui.words import word
+from app.ui.theme import RECORDING, font
+from app.ui.words import stage_word, word
 
-GROUND = QColor(12, 14, 18, 176)
+GROUND = QColor(12, 14, 18, 200)
 BRIGHT = QColor("#f4f6fa")
 CAPTION = QColor("#b9c2cf")
 DASH = "–"
@@ -40,6 +40,7 @@ class Cell:
     caption: str
     value: str
     is_large: bool = False
+    is_spare: bool = False  # left out where the row is full; the status bar says it too
 
 
 def cells(numbers: Numbers) -> list[Cell]:
@@ -54,14 +55,18 @@ def cells(numbers: Numbers) -> list[Cell]:
     ]
     if numbers.backend:
         shown.append(
-            Cell(QCoreApplication.translate("Hud", "network"), f"{word(numbers.backend)} · {word(numbers.precision)}")
+            Cell(
+                QCoreApplication.translate("Hud", "network"),
+                f"{word(numbers.backend)} · {word(numbers.precision)}",
+                is_spare=True,
+            )
         )
     return shown
 
 
 def footnote(numbers: Numbers) -> list[str]:
     """Return the parts of the small line: stage times, model files, and what the numbers mean."""
-    stages = [f"{word(name)} {ms:.1f} ms" for name, ms in numbers.stage_ms.items()]
+    stages = [f"{stage_word(name)} {ms:.1f} ms" for name, ms in numbers.stage_ms.items()]
     files = [PurePath(name).name for name in numbers.models]
     return [*stages, *files, QCoreApplication.translate("Hud", "numbers over the last 1 s")]
 
@@ -114,6 +119,8 @@ class _Layout:
         for cell in shown:
             width = self._cell_px(cell)
             if x > self._margin and x + width > self.width_px - self._margin:
+                if cell.is_spare:
+                    continue
                 x, y = self._margin, y + row_px
             self._place_cell(cell, x, y, row_px)
             x += width + self._gap
@@ -164,3 +171,14 @@ def paint_notice(painter: QPainter, area: QRectF, text: str, text_px: float) -> 
     painter.fillRect(ground, GROUND)
     painter.setPen(BRIGHT)
     painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def paint_recording(painter: QPainter, area: QRectF, text_px: float) -> None:
+    """Draw a red dot on a dark ground in the lower right corner of `area`."""
+    side = text_px * 2.2
+    ground = QRectF(area.right() - side * 1.3, area.bottom() - side * 1.3, side, side)
+    painter.fillRect(ground, GROUND)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(RECORDING))
+    painter.drawEllipse(ground.center(), side * 0.28, side * 0.28)

@@ -19,7 +19,7 @@ class KeysOverlay(QLabel):
 
     def __init__(self, parent: QWidget, actions: dict[str, QAction]) -> None:
         super().__init__(parent)
-        self._actions = actions
+        self._ground, self._actions = parent, actions
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setStyleSheet(
             f"background: {SURFACE}; color: {TEXT}; border: 1px solid {LINE}; border-radius: 8px; padding: 14px;"
@@ -42,9 +42,9 @@ class KeysOverlay(QLabel):
         rows = "".join(self._row(spec.name) for spec in ACTIONS)
         self.setText(f"<h3 style='margin:0'>{escape(title)}</h3><table cellspacing='0' cellpadding='3'>{rows}</table>")
         self.adjustSize()
-        parent = self.parentWidget()
-        self.resize(self.size().boundedTo(parent.size()))
-        self.move((parent.width() - self.width()) // 2, (parent.height() - self.height()) // 2)
+        space = self._ground.size()
+        self.resize(self.size().boundedTo(space))
+        self.move((space.width() - self.width()) // 2, (space.height() - self.height()) // 2)
 
     def _row(self, name: str) -> str:
         action = self._actions[name]

@@ -44,7 +44,7 @@ def save_png(picture: QImage, path: Path) -> None:
     """Write `path` atomically: it is whole or absent. Raises MediaError."""
     file = QSaveFile(str(path))
     is_written = (
-        file.open(QIODevice.OpenModeFlag.WriteOnly) and picture.save(file, "PNG", PNG_QUALITY) and file.commit()
+        file.open(QIODevice.OpenModeFlag.WriteOnly) and picture.save(file, b"PNG", PNG_QUALITY) and file.commit()
     )
     if not is_written:
         raise MediaError(f"cannot write {path}: {file.errorString()}; choose another media_folder or free some space")

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QMainWindow, QMenu
 
 from app.build import Choice
 from app.ui.actions import ACTIONS, MENUS, ActionSpec, menu_title
+from app.ui.reasons import reason_text
+from app.ui.words import word
 
 
 class ChoiceMenu(QMenu):
@@ -32,11 +34,11 @@ class ChoiceMenu(QMenu):
             self._add(choice, self._group)
 
     def _add(self, choice: Choice, group: QActionGroup) -> None:
-        action = self.addAction(choice.label)
+        action = self.addAction(word(choice.label))
         action.setObjectName(choice.value)
         action.setCheckable(True)
         action.setChecked(choice.value == self._current())
-        grey_out(action, choice.reason, choice.label)
+        grey_out(action, choice.reason, word(choice.label))
         action.triggered.connect(lambda _checked=False, value=choice.value: self._pick(value))
         group.addAction(action)
 
@@ -44,14 +46,15 @@ class ChoiceMenu(QMenu):
 def grey_out(action: QAction, reason: str | None, tip: str) -> None:
     """Disable `action` and say why, or enable it with its own tip (`reason` None)."""
     action.setEnabled(reason is None)
-    action.setStatusTip(reason or tip)
-    action.setToolTip(reason or tip)
+    shown = tip if reason is None else reason_text(reason)
+    action.setStatusTip(shown)
+    action.setToolTip(shown)
 
 
 class Menus:
     """The menu bar of `window`. Keys also work where the bar is hidden, because the window holds every action."""
 
-    def __init__(self, window: QMainWindow, commands: dict[str, Callable[[], None]]) -> None:
+    def __init__(self, window: QMainWindow, commands: dict[str, Callable[[], object]]) -> None:
         self.actions: dict[str, QAction] = {}
         self._reasons: dict[str, str | None] = {}
         self._submenus: list[tuple[QMenu, Callable[[], str]]] = []
@@ -63,7 +66,7 @@ class Menus:
             self._add(window, spec, commands[spec.name])
         self.retranslate()
 
-    def _add(self, window: QMainWindow, spec: ActionSpec, command: Callable[[], None]) -> None:
+    def _add(self, window: QMainWindow, spec: ActionSpec, command: Callable[[], object]) -> None:
         action = QAction(window)
         action.setObjectName(spec.name)
         action.setShortcuts([QKeySequence(key) for key in spec.keys])

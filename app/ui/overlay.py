@@ -26,6 +26,7 @@ MAX_PANELS = 3
 PAPER = QColor(12, 14, 18, 190)
 INK = QColor("#f4f6fa")
 TROUGH = QColor(255, 255, 255, 38)
+SHADE = 0x50000000
 QUIET_BAR = QColor(200, 208, 220, 210)
 
 
@@ -36,7 +37,8 @@ def track_colour(track_id: int) -> QColor:
 
 def ink_on(colour: QColor) -> QColor:
     """Return black or white, whichever is read better on `colour` (relative luminance of WCAG 2)."""
-    channels = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colour.getRgbF()[:3]]
+    rgb = (colour.redF(), colour.greenF(), colour.blueF())
+    channels = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
     luminance = float(np.dot(channels, (0.2126, 0.7152, 0.0722)))
     return QColor("#000000") if luminance > 0.179 else QColor("#ffffff")
 
@@ -65,7 +67,7 @@ class Pencil:
         return self._metrics[is_bold].horizontalAdvance(text)
 
     def _pen(self, rgb: int, is_dashed: bool, width_px: float) -> QPen:
-        pen = QPen(QColor(rgb), width_px)
+        pen = QPen(QColor.fromRgba(rgb), width_px)
         pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
         if is_dashed:
             pen.setDashPattern([3.0, 3.0])
@@ -110,9 +112,8 @@ class ExpressionOverlay:
         is_predicted = bool(output.tracks.detection_index[k] == -1)
         line_px = max(2.0, self._pencil.size_px / 7)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        if not is_predicted:
-            painter.setPen(self._pencil.pen(0, False, line_px + 2))
-            painter.drawRect(box)
+        painter.setPen(self._pencil.pen(SHADE if is_predicted else 0xFF000000, False, line_px + 2))
+        painter.drawRect(box)
         painter.setPen(self._pencil.pen(colour.rgb(), is_predicted, line_px))
         painter.drawRect(box)
 
@@ -157,9 +158,10 @@ class ExpressionOverlay:
     def _place_panel(
         self, boxes: list[QRectF], k: int, labels: tuple[str, ...], picture: QRectF, taken: list[QRectF]
     ) -> QRectF | None:
-        """Return where the bars of box `k` go: right of it, left of it, else inside; None where they would cover others."""
+        """Return where the bars of box `k` go: right, left or inside; None where they would cover others."""
         label_px = max(self._pencil.width_px(word(label)) for label in labels)
-        width, height = label_px + self._pencil.size_px * 6.5, len(labels) * self._pencil.row_px + 8.0
+        width = label_px + self._pencil.size_px * 4.8 + self._pencil.width_px("100 %")
+        height = len(labels) * self._pencil.row_px + 8.0
         box, gap = boxes[k], self._pencil.size_px * 0.5
         sides = [box.right() + gap, box.left() - gap - width]
         for left in [x for x in sides if x >= picture.left() and x + width <= picture.right()]:

@@ -32,3 +32,15 @@ def saved_xywh(window: QMainWindow) -> tuple[int, int, int, int]:
     """Return the place of the window, in full screen the one it had before, in px of the desktop."""
     place = window.normalGeometry() if window.isFullScreen() else window.geometry()
     return place.x(), place.y(), place.width(), place.height()
+
+
+def toggle_full_screen(window: QMainWindow, is_kiosk: bool) -> bool:
+    """Fill the screen with the picture alone, or go back; returns whether it is filled now."""
+    if window.isFullScreen():
+        window.showNormal()
+    else:
+        window.showFullScreen()
+    is_bare = window.isFullScreen()
+    window.menuBar().setVisible(not is_bare and not is_kiosk)
+    window.statusBar().setVisible(not is_bare)
+    return is_bare

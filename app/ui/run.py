@@ -3,96 +3,100 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from app.build import Networks
+from app.cli import Command
 from app.config import Settings
-from app.runtime.pipeline import PipelineMeters
+from app.frame import FrameResult
+from app.ui import messages
+from app.ui.language import Language
+from app.ui.overlay import annotate
 from app.ui.session import Startup
 from app.ui.theme import apply_theme
 from app.ui.window import MainWindow
+from device.errors import AppError
+from models.results import Image
+
+log = logging.getLogger(__name__)
 
 SIGNAL_POLL_MS = 100
 """Qt's loop is not Python: every 100 ms it lets Python see a signal."""
 
 
-@dataclass(frozen=True)
-class WindowFigures:
-    """What one run of the window showed; `meters`, `dropped`, `wall_s`, `source` are those of its last program."""
-
-    display_hz: float  # distinct frames painted a second, between the first and the last one
-    latency_ms: dict[str, float]  # p50, p95, p99 of capture to paint
-    painted: int
-    first_paint_s: float | None  # from `started_ns` to the first frame on the screen, None = none was shown
-    source: str = ""
-    meters: PipelineMeters | None = None
-    dropped: int = 0
-    wall_s: float = 0.0
-    error: str = ""  # the sentence of the failure that ended the last program
-    hung: str = ""  # the sentence naming a thread that did not stop: leave by os._exit
-
-
 def run_window(
-    settings: Settings,
+    command: Command,
     networks: Networks,
     save_settings: Callable[[Settings], None],
+    started_ns: int,
     exit_after_s: float | None = None,
-    started_ns: int | None = None,
-    startup: Startup | None = None,
-    close_at_end: bool = False,
-) -> WindowFigures:
-    """Show the window and return when it is closed; main thread. `started_ns` is `time.monotonic_ns()` at process start.
+) -> dict[str, Any] | None:
+    """Show the window, return when it is closed: the figures of its last program, None where none could start.
 
-    `startup` is what the first program does at once (record, events, max_frames); with `close_at_end` the window
-    closes when the source has ended or failed.
+    Main thread. With `--frames` the window closes at the end; a failure is then raised as an AppError, and a thread
+    that hangs always as a TimeoutError. `started_ns` is `time.monotonic_ns()` at the start of the process.
     """
-    begun_ns = time.monotonic_ns() if started_ns is None else started_ns
-    app = _application()
-    apply_theme(app, settings.kiosk)
-    window = MainWindow(networks, settings, save_settings, startup, close_at_end)
+    app = application()
+    apply_theme(app, command.settings.kiosk)
+    startup = Startup(command.record, command.events, command.frames)
+    window = MainWindow(networks, command.settings, save_settings, startup, command.frames is not None)
+    if command.notice is not None:
+        window.banner.tell(messages.warning(command.notice))
     window.show()
     if exit_after_s is not None:
         QTimer.singleShot(round(exit_after_s * 1000), window, window.close)
     with _closed_by_signals(window):
         app.exec()
-    figures = window_figures(window, begun_ns)
-    window.deleteLater()
-    return figures
+    if window.view.first_frame_ns:
+        log.info("first picture %.2f s after the start", (window.view.first_frame_ns - started_ns) / 1e9)
+    if window.session.hung:
+        raise TimeoutError(window.session.hung)
+    if command.frames is not None and window.error:
+        raise AppError(window.error)
+    return window.session.figures
 
 
-def window_figures(window: MainWindow, begun_ns: int) -> WindowFigures:
-    """Return the figures of a window, also of one that was closed."""
-    shown, session = window.view.meters, window.session
-    p50, p95, p99 = shown.age_ms.at(50, 95, 99)
-    return WindowFigures(
-        display_hz=shown.mean_hz,
-        latency_ms={"p50": p50, "p95": p95, "p99": p99},
-        painted=shown.painted,
-        first_paint_s=(shown.first_ns - begun_ns) / 1e9 if shown.painted else None,
-        source=session.last_source,
-        meters=session.last_meters,
-        dropped=session.last_dropped,
-        wall_s=session.wall_s,
-        error=window.error,
-        hung=session.hung,
-    )
+@contextmanager
+def offscreen_annotate(lang: str) -> Iterator[Callable[[FrameResult[Any]], Image]]:
+    """Make the drawing of results available without a window, with words in `lang`; main thread."""
+    _forget_foreign_plugins()
+    app = QGuiApplication.instance() or QGuiApplication(sys.argv[:1])
+    language = Language()
+    language.set(lang)
+    try:
+        yield annotate
+    finally:
+        language.set("en")
+        del app
 
 
-def _application() -> QApplication:
+def application() -> QApplication:
+    """Return the QApplication of this process."""
+    _forget_foreign_plugins()
     app = QApplication.instance() or QApplication(sys.argv[:1])
     if not isinstance(app, QApplication):
         raise TypeError(f"a {type(app).__name__} exists already, the window needs a QApplication")
     app.setApplicationName("edge-vision")
     return app
+
+
+def _forget_foreign_plugins() -> None:
+    """Drop the plugin folders that the desktop build of OpenCV sets when imported: they are of another Qt."""
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+        if "cv2" in Path(os.environ.get(name, "")).parts:
+            del os.environ[name]
 
 
 @contextmanager

@@ -6,13 +6,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app import build
-from app.build import Networks, Program
+from app.build import Choice, Networks, Program
 from app.config import Settings
-from app.runtime.pipeline import PipelineMeters
+from app.output.stats import Display
 from app.ui.hud import Numbers
 from app.ui.overlay import annotate
 from app.ui.signals import ProgramSignals
@@ -33,12 +35,12 @@ class Startup:
 class Session:
     """At most one program at a time; a change of source makes another, the networks stay. Main thread only."""
 
-    def __init__(self, networks: Networks, settings: Settings) -> None:
-        self.networks, self.settings = networks, settings
+    def __init__(self, networks: Networks, settings: Settings, shown: Callable[[], Display]) -> None:
+        """`shown` gives what the window has painted of the present program."""
+        self.networks, self.settings, self._shown = networks, settings, shown
         self.program: Program | None = None
         self.signals = ProgramSignals()
-        self.last_source, self.wall_s, self.last_dropped = "", 0.0, 0  # of the last program, kept when it is closed
-        self.last_meters: PipelineMeters | None = None
+        self.figures: dict[str, Any] | None = None  # of the last program, taken when it was closed
         self.hung = ""  # the sentence that names a thread which did not stop
         self.is_paused = False
 
@@ -63,12 +65,12 @@ class Session:
         return self.signals
 
     def close(self) -> str | None:
-        """Stop and free the program; returns the sentence about a thread that hangs. Waits 2 s at most for each thread."""
+        """Stop and free the program, 2 s at most for each thread; returns the sentence about one that hangs."""
         program = self.program
         self.signals.silence()
         if program is None:
             return None
-        self._keep_figures(program)
+        self.figures = program.statistics(self._shown())
         self.program = None
         try:
             program.close()
@@ -81,9 +83,9 @@ class Session:
             return str(error)
         return None
 
-    def _keep_figures(self, program: Program) -> None:
-        self.wall_s, self.last_source = program.wall_s, program.source.name
-        self.last_meters, self.last_dropped = program.pipeline.meters, program.pipeline.dropped
+    def start(self) -> None:
+        if self.program is not None:
+            self.program.start()
 
     def pause(self, is_paused: bool) -> None:
         if self.program is not None:
@@ -95,6 +97,19 @@ class Session:
         if self.program is not None:
             self.program.select(backend, precision)
         self.settings = dataclasses.replace(self.settings, backend=backend, precision=precision)
+
+    def backends(self) -> list[Choice]:
+        """Return the backends, those that cannot run the chosen precision with the reason."""
+        return build.backend_choices(self.settings.precision)
+
+    def precisions(self) -> list[Choice]:
+        """Return the precisions, those that the chosen backend cannot run with the reason."""
+        return build.precision_choices(self.settings.backend)
+
+    @property
+    def notice(self) -> str | None:
+        """Why the source is not the one the user would expect."""
+        return None if self.program is None else self.program.notice
 
     @property
     def is_recording(self) -> bool:
@@ -130,7 +145,7 @@ class Session:
         )
 
 
-def next_available(choices: list[build.Choice], current: str) -> str:
+def next_available(choices: list[Choice], current: str) -> str:
     """Return the choice after `current` that can be used here, in a circle; `current` where there is no other."""
     usable = [choice.value for choice in choices if choice.reason is None]
     if current not in usable:

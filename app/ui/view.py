@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The picture: the newest result with its overlay and the numbers. Plain QWidget painting, no OpenGL (linuxfb has none)."""
+"""The picture: the newest result, its overlay and the numbers. QWidget painting only: linuxfb has no OpenGL."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QTransform
 from PySide6.QtWidgets import QWidget
 
 from app.frame import FrameResult
+from app.output.stats import Display
 from app.runtime.meters import WINDOW_NS, Percentiles, Rate, Recent
-from app.ui.hud import Hud, Numbers, paint_notice
+from app.ui.hud import Hud, Numbers, paint_notice, paint_recording
 from app.ui.overlay import ExpressionOverlay, paint_output
 from app.ui.signals import ProgramSignals
 
@@ -32,22 +33,15 @@ class DisplayMeters:
         self.rate = Rate()
         self.age_ms = Percentiles()
         self.recent_seq: deque[int] = deque(maxlen=1000)
-        self.first_ns = 0
         self.last_ns = 0
 
     def count(self, result: FrameResult[Any], now_ns: int) -> None:
         """Count a frame that is on the screen for the first time at `now_ns`."""
         self.painted += 1
-        self.first_ns = self.first_ns or now_ns
         self.last_ns = now_ns
         self.rate.tick(now_ns)
         self.age_ms.add((now_ns - result.frame.captured_ns) / 1e6)
         self.recent_seq.append(result.frame.seq)
-
-    @property
-    def mean_hz(self) -> float:
-        """Frames a second between the first and the last painted frame."""
-        return (self.painted - 1) * 1e9 / (self.last_ns - self.first_ns) if self.painted > 1 else 0.0
 
 
 class VideoView(QWidget):
@@ -65,6 +59,8 @@ class VideoView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.meters = DisplayMeters()
+        self.first_frame_ns = 0
+        """When the first frame of all was on the screen, 0 = not yet."""
         self.is_mirrored = False
         self.text_scale = 1.0
         self.pipeline_numbers: Callable[[], Numbers] = Numbers
@@ -74,7 +70,7 @@ class VideoView(QWidget):
         self._result: FrameResult[Any] | None = None
         self._counted: FrameResult[Any] | None = None
         self._ages, self._stages = Recent(), Recent()
-        self._notice = ""
+        self._notice, self._is_recording = "", False
         self._lost_since = ""
         self._was_painted = False
         self.setMinimumSize(240, 180)
@@ -94,17 +90,23 @@ class VideoView(QWidget):
         """The numbers on the screen."""
         return self._hud.numbers
 
+    def shown(self) -> Display:
+        """Return what was painted of the present program."""
+        return Display(self.meters.painted, self.meters.age_ms)
+
     def follow(self, signals: ProgramSignals) -> None:
         """Show the results of another program; the last picture stays until its first one."""
         self._signals = signals
-        self._counted = None
+        self._counted = self._result
+        self.meters = DisplayMeters()
+        self._ages, self._stages = Recent(), Recent()
         self.set_lost(False)
         signals.result_ready.connect(self._take)
 
-    def set_notice(self, text: str) -> None:
-        """Show one line in the middle of the picture, "" = none."""
-        if text != self._notice:
-            self._notice = text
+    def set_notice(self, text: str, is_recording: bool = False) -> None:
+        """Show one line in the middle of the picture, "" = none, and a red dot while a video is recorded."""
+        if (text, is_recording) != (self._notice, self._is_recording):
+            self._notice, self._is_recording = text, is_recording
             self.update()
 
     def set_lost(self, is_lost: bool) -> None:
@@ -204,6 +206,8 @@ class VideoView(QWidget):
             paint_notice(painter, area, self.tr("no picture since {0}").format(self._lost_since), text_px * 1.5)
         elif self._notice:
             paint_notice(painter, area, self._notice, text_px * 1.5)
+        if self._is_recording:
+            paint_recording(painter, area, text_px)
         self._hud.paint(painter, self.width(), text_px, self.devicePixelRatioF())
 
     def _text_px(self) -> float:
@@ -225,6 +229,7 @@ class VideoView(QWidget):
             return
         self._counted = result
         now_ns = time.monotonic_ns()
+        self.first_frame_ns = self.first_frame_ns or now_ns
         self.meters.count(result, now_ns)
         self._ages.add(now_ns, {AGE: (now_ns - result.frame.captured_ns) / 1e6})
         self._stages.add(now_ns, result.stage_ms)

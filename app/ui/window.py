@@ -5,25 +5,28 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QShowEvent
+from PySide6.QtWidgets import QMainWindow, QVBoxLayout
 
 from app import build
 from app.build import Networks
-from app.config import LANGUAGES, Settings
+from app.config import Settings
+from app.ui import messages
 from app.ui.actions import ACTIONS, TASK_PREFIX
-from app.ui.banner import Banner, Message
-from app.ui.dialog import choose_video, dropped_file
+from app.ui.banner import Banner
+from app.ui.dialog import DropArea, choose_video
 from app.ui.keys import KeysOverlay
 from app.ui.language import Language
 from app.ui.media import free_path, media_folder, save_png
 from app.ui.menus import ChoiceMenu, Menus, languages
-from app.ui.placement import enter_kiosk, restore, saved_xywh
+from app.ui.messages import Ways
+from app.ui.placement import enter_kiosk, restore, saved_xywh, toggle_full_screen
 from app.ui.session import Session, Startup, next_available
 from app.ui.status import StatusLine
 from app.ui.view import VideoView
@@ -50,12 +53,13 @@ class MainWindow(QMainWindow):
         close_at_end: bool = False,
     ) -> None:
         super().__init__()
-        self.session = Session(networks, settings)
         self.view, self.banner = VideoView(), Banner()
+        self.session = Session(networks, settings, self.view.shown)
         self.error = ""  # the sentence of the failure that ended the last program, "" = none
         self._settings, self._save_settings = settings, save_settings
         self._startup: Startup | None = startup or Startup()
         self._close_at_end = close_at_end
+        self._ways = Ways(self.retry, self.open_file, self.open_source, self.banner.dismiss)
         self._language = Language()
         self._language.set(settings.lang)
         self._build_widgets()
@@ -72,34 +76,27 @@ class MainWindow(QMainWindow):
         return self._settings
 
     def _build_widgets(self) -> None:
-        centre = QWidget()
+        centre = DropArea()
+        centre.dropped.connect(self.open_source)
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.banner)
         column.addWidget(self.view, 1)
         self.setCentralWidget(centre)
-        self.setAcceptDrops(True)
         self.view.pipeline_numbers = self.session.numbers
         self.view.shown_first.connect(self.start, Qt.ConnectionType.QueuedConnection)
         self.view.numbers_changed.connect(self._refresh_status)
 
-    def _commands(self) -> dict[str, Callable[[], None]]:
+    def _commands(self) -> dict[str, Callable[[], object]]:
         tasks = {TASK_PREFIX + c.value: partial(self.select_task, c.value) for c in build.task_choices()}
-        own = [spec.name for spec in ACTIONS if not spec.name.startswith(TASK_PREFIX)]
-        return {**tasks, **{name: getattr(self, name) for name in own}}
+        own = [spec.name for spec in ACTIONS if not spec.name.startswith((TASK_PREFIX, "quit"))]
+        return {**tasks, "quit": self.close, **{name: getattr(self, name) for name in own}}
 
     def _add_choices(self) -> None:
-        settings = self.session
-        source = ChoiceMenu(build.source_choices, lambda: settings.settings.source, self.open_source)
-        backend = ChoiceMenu(
-            lambda: build.backend_choices(self._settings.precision), lambda: self._settings.backend, self.select_backend
-        )
-        precision = ChoiceMenu(
-            lambda: build.precision_choices(self._settings.backend),
-            lambda: self._settings.precision,
-            self.select_precision,
-        )
+        source = ChoiceMenu(build.source_choices, lambda: self._settings.source, self.open_source)
+        backend = ChoiceMenu(self.session.backends, lambda: self._settings.backend, self.select_backend)
+        precision = ChoiceMenu(self.session.precisions, lambda: self._settings.precision, self.select_precision)
         language = ChoiceMenu(languages, lambda: self._settings.lang, self.select_language)
         self.menus.add_submenu("file", source, lambda: self.tr("Source"), "open_file")
         self.menus.add_submenu("network", backend, lambda: self.tr("Backend"), "next_backend")
@@ -145,7 +142,7 @@ class MainWindow(QMainWindow):
         self._open(settings, Startup())
         self._tell_saved(recorded)
         if trouble is not None:
-            self._warn(trouble)
+            self.banner.tell(messages.warning(trouble))
 
     def _open(self, settings: Settings, startup: Startup) -> None:
         self.banner.withdraw()
@@ -162,36 +159,15 @@ class MainWindow(QMainWindow):
         signals.lost.connect(self._on_lost)
         signals.recovered.connect(self._on_recovered)
         signals.ended.connect(self._on_ended)
-        self._tell_notice()
-        self._start_program()
-
-    def _start_program(self) -> None:
-        program = self.session.program
-        if program is not None:
-            program.start()
+        self.session.start()
+        if self.session.notice is not None:
+            self.banner.tell(messages.no_camera(self.session.notice, self._ways))
         self._refresh_status()
-
-    def _tell_notice(self) -> None:
-        program = self.session.program
-        if program is None or program.notice is None:
-            return
-        notice = program.notice
-        buttons = (
-            (lambda: self.tr("Retry camera"), partial(self.open_source, "auto")),
-            (lambda: self.tr("Open file"), self.open_file),
-            (lambda: self.tr("Keep demo"), self.banner.dismiss),
-        )
-        self.banner.tell(Message(lambda: notice, buttons))
 
     def _fail(self, sentence: str) -> None:
         """The program could not be built or has ended by a failure: say so and offer the ways on."""
         self.error = sentence
-        buttons = (
-            (lambda: self.tr("Retry"), self.retry),
-            (lambda: self.tr("Open file"), self.open_file),
-            (lambda: self.tr("Play demo"), partial(self.open_source, "demo")),
-        )
-        self.banner.tell(Message(lambda: sentence, buttons))
+        self.banner.tell(messages.failure(sentence, self._ways))
         self._refresh_status()
         if self._close_at_end:
             self.close()
@@ -204,13 +180,12 @@ class MainWindow(QMainWindow):
             return
         if worker == "recorder":
             self._finish_recording()
-        self._warn(sentence)
+        self.banner.tell(messages.warning(sentence))
 
     @Slot(str)
     def _on_lost(self, sentence: str) -> None:
         self.view.set_lost(True)
-        buttons = ((lambda: self.tr("Open file"), self.open_file),)
-        self.banner.tell(Message(lambda: sentence, buttons))
+        self.banner.tell(messages.lost(sentence, self._ways))
 
     @Slot()
     def _on_recovered(self) -> None:
@@ -225,8 +200,7 @@ class MainWindow(QMainWindow):
             self.close()
             return
         recorded = self._finish_recording()
-        buttons = ((lambda: self.tr("Play again"), self.retry), (lambda: self.tr("Open file"), self.open_file))
-        self.banner.tell(Message(lambda: self.tr("end of clip"), buttons))
+        self.banner.tell(messages.end_of_clip(self._ways))
         self._tell_saved(recorded)
 
     # What the user can do: one method an action of the table.
@@ -239,15 +213,12 @@ class MainWindow(QMainWindow):
         """Write the picture with its overlay as a PNG and say where."""
         picture = self.view.snapshot()
         if picture is None:
-            self.banner.tell(Message(lambda: self.tr("There is no picture to save yet."), is_note=True))
+            self.banner.tell(messages.nothing_to_save())
             return
-        try:
+        with self._warned():
             path = free_path(media_folder(self._settings.media_folder), ".png")
             save_png(picture, path)
-        except AppError as error:
-            self._warn(str(error))
-            return
-        self._tell_saved(path)
+            self._tell_saved(path)
 
     def toggle_recording(self) -> None:
         """Start a video, or finish it and say where it is."""
@@ -255,15 +226,9 @@ class MainWindow(QMainWindow):
         if self.session.is_recording:
             self._tell_saved(self._finish_recording())
         elif program is not None:
-            try:
+            with self._warned():
                 program.record(free_path(media_folder(self._settings.media_folder), ".mp4"))
-            except AppError as error:
-                self._warn(str(error))
         self._refresh_status()
-
-    def quit(self) -> None:
-        """Close the window, which stops the program."""
-        self.close()
 
     def select_task(self, task: str) -> None:
         """Start again with another task on the same source."""
@@ -273,11 +238,11 @@ class MainWindow(QMainWindow):
 
     def next_backend(self) -> None:
         """Go to the next backend that can be used here."""
-        self.select_backend(next_available(build.backend_choices(self._settings.precision), self._settings.backend))
+        self.select_backend(next_available(self.session.backends(), self._settings.backend))
 
     def next_precision(self) -> None:
         """Go to the next precision that can be used here."""
-        self.select_precision(next_available(build.precision_choices(self._settings.backend), self._settings.precision))
+        self.select_precision(next_available(self.session.precisions(), self._settings.precision))
 
     def select_backend(self, backend: str) -> None:
         self._select(backend, self._settings.precision)
@@ -286,14 +251,12 @@ class MainWindow(QMainWindow):
         self._select(self._settings.backend, precision)
 
     def _select(self, backend: str, precision: str) -> None:
-        try:
+        with self._warned():
             self.session.select(backend, precision)
-        except AppError as error:
-            self._warn(str(error))
-            return
-        self._settings = dataclasses.replace(self._settings, backend=backend, precision=precision)
-        used = f"{word(backend)} · {word(precision)}"
-        self.banner.tell(Message(lambda: self.tr("Networks: {0}").format(used), is_note=True))
+            self._settings = dataclasses.replace(self._settings, backend=backend, precision=precision)
+            self.banner.tell(messages.networks_in_use(lambda: f"{word(backend)} · {word(precision)}"))
+        if self.session.program is None and self.error:
+            self.retry()
         self._refresh_status()
 
     def toggle_pause(self) -> None:
@@ -303,14 +266,7 @@ class MainWindow(QMainWindow):
 
     def toggle_full_screen(self) -> None:
         """Fill the screen with the picture, or go back."""
-        if self.isFullScreen():
-            self.showNormal()
-        else:
-            self.showFullScreen()
-        is_bare = self.isFullScreen()
-        self.menuBar().setVisible(not is_bare and not self._settings.kiosk)
-        self.statusBar().setVisible(not is_bare)
-        self.menus.check("toggle_full_screen", is_bare)
+        self.menus.check("toggle_full_screen", toggle_full_screen(self, self._settings.kiosk))
 
     def toggle_mirror(self) -> None:
         """Show the picture as in a mirror, or as the camera sees it."""
@@ -320,7 +276,7 @@ class MainWindow(QMainWindow):
 
     def next_language(self) -> None:
         """Go to the other language."""
-        self.select_language(LANGUAGES[(LANGUAGES.index(self._settings.lang) + 1) % len(LANGUAGES)])
+        self.select_language(next_available(languages(), self._settings.lang))
 
     def select_language(self, language: str) -> None:
         """Change every text at once."""
@@ -352,7 +308,7 @@ class MainWindow(QMainWindow):
         self.menus.check("toggle_recording", session.is_recording)
         for choice in build.task_choices():
             self.menus.check(TASK_PREFIX + choice.value, choice.value == session.settings.task)
-        self.view.set_notice(self._notice())
+        self.view.set_notice(self._notice(), session.is_recording)
 
     def _notice(self) -> str:
         if self._startup is not None:
@@ -364,28 +320,21 @@ class MainWindow(QMainWindow):
     def _finish_recording(self) -> Path | None:
         """Finish the video if there is one; return its path."""
         program = self.session.program
-        try:
+        with self._warned():
             return program.stop_recording() if program is not None else None
-        except AppError as error:
-            self._warn(str(error))
-            return None
+        return None
 
-    def _warn(self, sentence: str) -> None:
-        self.banner.tell(Message(lambda: sentence))
+    @contextmanager
+    def _warned(self) -> Iterator[None]:
+        """Show an AppError of the `with` block as a warning."""
+        try:
+            yield
+        except AppError as error:
+            self.banner.tell(messages.warning(str(error)))
 
     def _tell_saved(self, path: Path | None) -> None:
         if path is not None:
-            self.banner.tell(Message(lambda: self.tr("Saved: {0}").format(path), is_note=True))
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if dropped_file(event.mimeData()) is not None:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        path = dropped_file(event.mimeData())
-        if path is not None:
-            event.acceptProposedAction()
-            self.open_source(path)
+            self.banner.tell(messages.saved(path))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._startup = None

@@ -7,7 +7,13 @@ holds at once. Any thread may call.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+from PySide6.QtCore import QCoreApplication
+
+
+def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
+    """Mark `text` for lupdate, which looks for this very name (Qt's own returns `object` for a type checker)."""
+    return text
+
 
 WORDS: dict[str, str] = {
     "angry": QT_TRANSLATE_NOOP("Words", "Angry"),
@@ -33,9 +39,13 @@ WORDS: dict[str, str] = {
     "w1a2": QT_TRANSLATE_NOOP("Words", "W1A2"),
     "demo": QT_TRANSLATE_NOOP("Words", "Demo clip"),
     "synthetic": QT_TRANSLATE_NOOP("Words", "Synthetic scene"),
-    "capture": QT_TRANSLATE_NOOP("Words", "capture"),
-    "detect": QT_TRANSLATE_NOOP("Words", "detect"),
-    "track": QT_TRANSLATE_NOOP("Words", "track"),
+}
+STAGES: dict[str, str] = {
+    "capture": QT_TRANSLATE_NOOP("Stages", "capture"),
+    "detect": QT_TRANSLATE_NOOP("Stages", "detect"),
+    "track": QT_TRANSLATE_NOOP("Stages", "track"),
+    "expression": QT_TRANSLATE_NOOP("Stages", "expression"),
+    "smooth": QT_TRANSLATE_NOOP("Stages", "smooth"),
 }
 
 
@@ -43,3 +53,9 @@ def word(name: str) -> str:
     """Return the word for `name` in the present language; an unknown name is shown as it is."""
     source = WORDS.get(name)
     return name if source is None else QCoreApplication.translate("Words", source)
+
+
+def stage_word(name: str) -> str:
+    """Return the word for a stage of a task in the present language; an unknown name is shown as it is."""
+    source = STAGES.get(name)
+    return name if source is None else QCoreApplication.translate("Stages", source)

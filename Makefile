@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+PY := .venv/bin/python
+RUN := .venv/.run
+DEV := .venv/.dev
+TRAIN := .venv/.train
+NET ?= expression
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(RUN): requirements.txt setup.sh
+	./setup.sh requirements.txt $@
+$(DEV): requirements-dev.txt requirements.txt setup.sh
+	./setup.sh requirements-dev.txt $@
+$(TRAIN): requirements-train.txt requirements-dev.txt requirements.txt setup.sh
+	./setup.sh requirements-train.txt $@
+build/peers/.done: requirements-peers.txt | $(DEV)
+	$(PY) -m pip install --quiet --no-deps --upgrade --target build/peers -r requirements-peers.txt && touch $@
+
+.PHONY: setup run demo list
+setup: $(RUN) ## .venv with all that the program needs, models and demo clip
+run: $(RUN) ## the program: camera, or the demo if there is none (ARGS="..." passes flags on)
+	$(PY) -m app $(ARGS)
+demo: $(RUN) ## the program on the built-in clip
+	$(PY) -m app --source demo $(ARGS)
+list: $(RUN) ## devices, backends with reasons, models
+	$(PY) -m app --list
+
+.PHONY: test check format lint types imports
+test: $(DEV) ## the test suite
+	$(PY) -m pytest $(ARGS)
+check: $(DEV) lint types imports test ## format, lint, types, imports, tests: what CI calls
+lint: $(DEV)
+	$(PY) -m ruff format --check . && $(PY) -m ruff check .
+types: $(DEV)
+	$(PY) -m mypy
+imports: $(DEV)
+	.venv/bin/lint-imports
+format: $(DEV) ## rewrite the sources in the one format
+	$(PY) -m ruff format . && $(PY) -m ruff check --fix .
+
+.PHONY: test-train train convert
+test-train: $(TRAIN) ## tests of training and conversion (needs PyTorch: a large download)
+	$(PY) -m pytest tests/models/train $(ARGS)
+train: $(TRAIN) ## train a network, resuming where it stopped: NET=expression ARGS="--seed 1"
+	$(PY) -m models.train $(NET) $(ARGS)
+convert: $(TRAIN) ## trained weights to .tflite files and cards
+	$(PY) -m models.convert $(NET) $(ARGS)
+
+.PHONY: peers bench soak golden translations
+peers: build/peers/.done ## MediaPipe, for bench --peers and golden
+bench: build/peers/.done ## speed beside a peer, association rate; writes out/bench.json
+	$(PY) -m app.bench --peers --json out/bench.json $(ARGS)
+soak: $(DEV) ## ten minutes on the demo: memory must not grow
+	$(PY) -m app.bench.soak $(ARGS)
+golden: build/peers/.done ## record the golden files again
+	PYTHONPATH=build/peers:. $(PY) tests/data/record_faces.py
+translations: $(DEV) ## collect the window's texts and compile the Japanese ones
+	.venv/bin/pyside6-lupdate app/ui/*.py -ts app/ui/translations/edge_vision_ja.ts
+	.venv/bin/pyside6-lrelease app/ui/translations/edge_vision_ja.ts
+
+.PHONY: clean
+clean: ## remove what was built (the cache of fetched files stays)
+	rm -rf .venv build out .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m app.evaluate TASK --data PATH`: accuracy on labelled data as one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from app.config import BACKENDS, PRECISIONS, TRACKERS
+from app.evaluate.expression import evaluate_expression
+from app.evaluate.faces import evaluate_faces
+from app.evaluate.track import evaluate_track
+from device.errors import AppError, BackendUnavailable
+
+TASKS = ("expression", "track", "flow", "pose", "verify", "faces", "persons", "face")
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m app.evaluate", description=__doc__)
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("--data", type=Path, required=True, metavar="PATH")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float")
+    parser.add_argument("--backend", choices=BACKENDS, default="auto")
+    parser.add_argument("--subset", choices=("all", "clean"), default="all", help="expression: rows that count")
+    parser.add_argument("--tracker", choices=TRACKERS, default="sort", help="track")
+    parser.add_argument("--detections", type=Path, metavar="PATH", help="track: detections of another folder")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the object to a file as well")
+    parser.add_argument("--results", type=Path, metavar="DIR", help="raw results in the field's plain formats")
+    return parser.parse_args(arguments)
+
+
+def evaluate(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the metrics; raises AppError."""
+    if given.task == "expression":
+        return evaluate_expression(given.data, given.precision, given.backend, given.subset, given.results)
+    if given.task == "faces":
+        return evaluate_faces(given.data, given.results)
+    if given.task == "track":
+        return evaluate_track(given.data, given.tracker, given.results, given.detections)
+    raise BackendUnavailable(f"task {given.task} is not part of this version; use expression, track or faces")
+
+
+def main() -> int:
+    given = parse()
+    try:
+        text = json.dumps(evaluate(given), indent=2)
+        if given.json is not None:
+            given.json.write_text(text + "\n", encoding="utf-8")
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"cannot write {error.filename}: {error.strerror}; choose another place", file=sys.stderr)
+        return 1
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

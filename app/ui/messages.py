@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the banner says, and the ways on that it offers; every text follows the language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication
+
+from app.ui.banner import Message
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What a button of the banner can do."""
+
+    retry: Callable[[], None]
+    open_file: Callable[[], None]
+    open_source: Callable[[str], None]
+    dismiss: Callable[[], None]
+
+
+def _open_file() -> str:
+    return QCoreApplication.translate("Messages", "Open file")
+
+
+def warning(sentence: str) -> Message:
+    """Return a warning without a way on; the sentence already says what to do."""
+    return Message(lambda: sentence)
+
+
+def failure(sentence: str, ways: Ways) -> Message:
+    """The program could not be built, or it has ended by a failure."""
+    return Message(
+        lambda: sentence,
+        (
+            (lambda: QCoreApplication.translate("Messages", "Retry"), ways.retry),
+            (_open_file, ways.open_file),
+            (lambda: QCoreApplication.translate("Messages", "Play demo"), partial(ways.open_source, "demo")),
+        ),
+    )
+
+
+def no_camera(notice: str, ways: Ways) -> Message:
+    """Another source is shown than the user would expect."""
+    return Message(
+        lambda: notice,
+        (
+            (lambda: QCoreApplication.translate("Messages", "Retry camera"), partial(ways.open_source, "auto")),
+            (_open_file, ways.open_file),
+            (lambda: QCoreApplication.translate("Messages", "Keep demo"), ways.dismiss),
+        ),
+    )
+
+
+def lost(sentence: str, ways: Ways) -> Message:
+    """The source is gone for now; the program keeps trying."""
+    return Message(lambda: sentence, ((_open_file, ways.open_file),))
+
+
+def end_of_clip(ways: Ways) -> Message:
+    """The last frame of a clip has been shown."""
+    return Message(
+        lambda: QCoreApplication.translate("Messages", "End of the clip."),
+        (
+            (lambda: QCoreApplication.translate("Messages", "Play again"), ways.retry),
+            (_open_file, ways.open_file),
+        ),
+    )
+
+
+def saved(path: Path) -> Message:
+    """A picture or video was written."""
+    return Message(lambda: QCoreApplication.translate("Messages", "Saved: {0}").format(path), is_note=True)
+
+
+def nothing_to_save() -> Message:
+    """There was no picture yet."""
+    return Message(lambda: QCoreApplication.translate("Messages", "There is no picture to save yet."), is_note=True)
+
+
+def networks_in_use(name: Callable[[], str]) -> Message:
+    """Other networks run from now on."""
+    return Message(lambda: QCoreApplication.translate("Messages", "Networks: {0}").format(name()), is_note=True)

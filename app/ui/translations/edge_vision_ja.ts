@@ -1,0 +1,456 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="ja" sourcelanguage="en">
+<context>
+    <name>Actions</name>
+    <message>
+        <source>File</source>
+        <translation>ファイル</translation>
+    </message>
+    <message>
+        <source>Task</source>
+        <translation>タスク</translation>
+    </message>
+    <message>
+        <source>Network</source>
+        <translation>ネットワーク</translation>
+    </message>
+    <message>
+        <source>View</source>
+        <translation>表示</translation>
+    </message>
+    <message>
+        <source>Help</source>
+        <translation>ヘルプ</translation>
+    </message>
+    <message>
+        <source>Open file...</source>
+        <translation>ファイルを開く...</translation>
+    </message>
+    <message>
+        <source>Play a video file</source>
+        <translation>動画ファイルを再生します</translation>
+    </message>
+    <message>
+        <source>Screenshot</source>
+        <translation>スクリーンショット</translation>
+    </message>
+    <message>
+        <source>Save the picture with its overlay as a PNG file</source>
+        <translation>解析結果を重ねた映像を PNG ファイルに保存します</translation>
+    </message>
+    <message>
+        <source>Record</source>
+        <translation>録画</translation>
+    </message>
+    <message>
+        <source>Start or stop a video of the picture with its overlay</source>
+        <translation>解析結果を重ねた映像の録画を開始・停止します</translation>
+    </message>
+    <message>
+        <source>Quit</source>
+        <translation>終了</translation>
+    </message>
+    <message>
+        <source>Stop the program and save the settings</source>
+        <translation>設定を保存してプログラムを終了します</translation>
+    </message>
+    <message>
+        <source>Expression</source>
+        <translation>表情認識</translation>
+    </message>
+    <message>
+        <source>Find faces, number them and read their expression</source>
+        <translation>顔を見つけて番号を付け、表情を読み取ります</translation>
+    </message>
+    <message>
+        <source>Face parameters</source>
+        <translation>顔パラメータ</translation>
+    </message>
+    <message>
+        <source>Face parameters and the direction of the head</source>
+        <translation>顔の動きのパラメータと頭の向きを求めます</translation>
+    </message>
+    <message>
+        <source>Optical flow</source>
+        <translation>オプティカルフロー</translation>
+    </message>
+    <message>
+        <source>How every point of the picture moves</source>
+        <translation>映像の各点の動きを求めます</translation>
+    </message>
+    <message>
+        <source>Body pose</source>
+        <translation>姿勢推定</translation>
+    </message>
+    <message>
+        <source>The joints of every person</source>
+        <translation>人物ごとの関節の位置を求めます</translation>
+    </message>
+    <message>
+        <source>Identity</source>
+        <translation>人物識別</translation>
+    </message>
+    <message>
+        <source>Recognise enrolled persons</source>
+        <translation>登録済みの人物を識別します</translation>
+    </message>
+    <message>
+        <source>Next backend</source>
+        <translation>次のバックエンド</translation>
+    </message>
+    <message>
+        <source>Run the networks on the next available device</source>
+        <translation>ネットワークを次に使えるデバイスで実行します</translation>
+    </message>
+    <message>
+        <source>Next precision</source>
+        <translation>次の演算精度</translation>
+    </message>
+    <message>
+        <source>Switch between float and quantised networks while running</source>
+        <translation>実行したまま浮動小数点と量子化のネットワークを切り替えます</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>一時停止</translation>
+    </message>
+    <message>
+        <source>Hold the picture or go on</source>
+        <translation>映像を一時停止・再開します</translation>
+    </message>
+    <message>
+        <source>Full screen</source>
+        <translation>全画面表示</translation>
+    </message>
+    <message>
+        <source>Fill the screen with the picture or go back to the window</source>
+        <translation>映像を全画面に表示、またはウィンドウに戻します</translation>
+    </message>
+    <message>
+        <source>Mirror</source>
+        <translation>左右反転</translation>
+    </message>
+    <message>
+        <source>Show the picture as in a mirror; files are not mirrored</source>
+        <translation>映像を鏡のように表示します(保存ファイルは反転しません)</translation>
+    </message>
+    <message>
+        <source>Switch language</source>
+        <translation>言語を切り替える</translation>
+    </message>
+    <message>
+        <source>Change between English and Japanese</source>
+        <translation>英語と日本語を切り替えます</translation>
+    </message>
+    <message>
+        <source>Keys</source>
+        <translation>キー操作</translation>
+    </message>
+    <message>
+        <source>Show or hide all keys</source>
+        <translation>キー操作の一覧を表示・非表示にします</translation>
+    </message>
+</context>
+<context>
+    <name>Banner</name>
+    <message>
+        <source>Dismiss</source>
+        <translation>閉じる</translation>
+    </message>
+</context>
+<context>
+    <name>Dialog</name>
+    <message>
+        <source>Open file</source>
+        <translation>ファイルを開く</translation>
+    </message>
+    <message>
+        <source>Videos ({0})</source>
+        <translation>動画 ({0})</translation>
+    </message>
+    <message>
+        <source>All files ({0})</source>
+        <translation>すべてのファイル ({0})</translation>
+    </message>
+</context>
+<context>
+    <name>Hud</name>
+    <message>
+        <source>effective FPS</source>
+        <translation>実効 FPS</translation>
+    </message>
+    <message>
+        <source>inference FPS</source>
+        <translation>推論 FPS</translation>
+    </message>
+    <message>
+        <source>capture FPS</source>
+        <translation>入力 FPS</translation>
+    </message>
+    <message>
+        <source>picture age</source>
+        <translation>映像の遅れ</translation>
+    </message>
+    <message>
+        <source>dropped</source>
+        <translation>欠落</translation>
+    </message>
+    <message>
+        <source>network</source>
+        <translation>ネットワーク</translation>
+    </message>
+    <message>
+        <source>numbers over the last 1 s</source>
+        <translation>直近 1 秒間の値</translation>
+    </message>
+</context>
+<context>
+    <name>Keys</name>
+    <message>
+        <source>Keys</source>
+        <translation>キー操作</translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message>
+        <source>Source</source>
+        <translation>映像ソース</translation>
+    </message>
+    <message>
+        <source>Backend</source>
+        <translation>バックエンド</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <translation>演算精度</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>言語</translation>
+    </message>
+    <message>
+        <source>Edge Vision</source>
+        <translation>Edge Vision</translation>
+    </message>
+    <message>
+        <source>starting...</source>
+        <translation>起動しています...</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>停止しました</translation>
+    </message>
+    <message>
+        <source>paused</source>
+        <translation>一時停止中</translation>
+    </message>
+</context>
+<context>
+    <name>Messages</name>
+    <message>
+        <source>Open file</source>
+        <translation>ファイルを開く</translation>
+    </message>
+    <message>
+        <source>Retry</source>
+        <translation>再試行</translation>
+    </message>
+    <message>
+        <source>Play demo</source>
+        <translation>デモを再生</translation>
+    </message>
+    <message>
+        <source>Retry camera</source>
+        <translation>カメラを再試行</translation>
+    </message>
+    <message>
+        <source>Keep demo</source>
+        <translation>デモを続ける</translation>
+    </message>
+    <message>
+        <source>End of the clip.</source>
+        <translation>動画の終わりです。</translation>
+    </message>
+    <message>
+        <source>Play again</source>
+        <translation>もう一度再生</translation>
+    </message>
+    <message>
+        <source>Saved: {0}</source>
+        <translation>保存しました: {0}</translation>
+    </message>
+    <message>
+        <source>There is no picture to save yet.</source>
+        <translation>保存できる映像がまだありません。</translation>
+    </message>
+    <message>
+        <source>Networks: {0}</source>
+        <translation>使用ネットワーク: {0}</translation>
+    </message>
+</context>
+<context>
+    <name>Reasons</name>
+    <message>
+        <source>task {0} is not part of this version</source>
+        <translation>「{0}」はこの版には含まれていません</translation>
+    </message>
+    <message>
+        <source>backend {0} is not part of this version; use --backend cpu or auto</source>
+        <translation>バックエンド「{0}」はこの版には含まれていません。「CPU」または「自動」を選んでください</translation>
+    </message>
+    <message>
+        <source>there is no {0} expression network in this version; use --precision float or int8</source>
+        <translation>この版には {0} の表情認識ネットワークがありません。「浮動小数点」または「int8」を選んでください</translation>
+    </message>
+</context>
+<context>
+    <name>Stages</name>
+    <message>
+        <source>capture</source>
+        <translation>入力</translation>
+    </message>
+    <message>
+        <source>detect</source>
+        <translation>検出</translation>
+    </message>
+    <message>
+        <source>track</source>
+        <translation>追跡</translation>
+    </message>
+    <message>
+        <source>expression</source>
+        <translation>表情</translation>
+    </message>
+    <message>
+        <source>smooth</source>
+        <translation>平滑化</translation>
+    </message>
+</context>
+<context>
+    <name>Status</name>
+    <message>
+        <source>no source</source>
+        <translation>映像なし</translation>
+    </message>
+    <message>
+        <source>camera</source>
+        <translation>カメラ</translation>
+    </message>
+    <message>
+        <source>recording</source>
+        <translation>録画</translation>
+    </message>
+    <message>
+        <source>on</source>
+        <translation>オン</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>オフ</translation>
+    </message>
+</context>
+<context>
+    <name>VideoView</name>
+    <message>
+        <source>no picture since {0}</source>
+        <translation>{0} から映像が届いていません</translation>
+    </message>
+</context>
+<context>
+    <name>Words</name>
+    <message>
+        <source>Angry</source>
+        <translation>怒り</translation>
+    </message>
+    <message>
+        <source>Disgust</source>
+        <translation>嫌悪</translation>
+    </message>
+    <message>
+        <source>Fear</source>
+        <translation>恐れ</translation>
+    </message>
+    <message>
+        <source>Happy</source>
+        <translation>喜び</translation>
+    </message>
+    <message>
+        <source>Sad</source>
+        <translation>悲しみ</translation>
+    </message>
+    <message>
+        <source>Surprise</source>
+        <translation>驚き</translation>
+    </message>
+    <message>
+        <source>Neutral</source>
+        <translation>無表情</translation>
+    </message>
+    <message>
+        <source>Expression</source>
+        <translation>表情認識</translation>
+    </message>
+    <message>
+        <source>Face parameters</source>
+        <translation>顔パラメータ</translation>
+    </message>
+    <message>
+        <source>Optical flow</source>
+        <translation>オプティカルフロー</translation>
+    </message>
+    <message>
+        <source>Body pose</source>
+        <translation>姿勢推定</translation>
+    </message>
+    <message>
+        <source>Identity</source>
+        <translation>人物識別</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>自動</translation>
+    </message>
+    <message>
+        <source>CPU</source>
+        <translation>CPU</translation>
+    </message>
+    <message>
+        <source>GPU</source>
+        <translation>GPU</translation>
+    </message>
+    <message>
+        <source>CPU, low-bit</source>
+        <translation>CPU(低ビット)</translation>
+    </message>
+    <message>
+        <source>FPGA</source>
+        <translation>FPGA</translation>
+    </message>
+    <message>
+        <source>FPGA, simulated</source>
+        <translation>FPGA(シミュレーション)</translation>
+    </message>
+    <message>
+        <source>float</source>
+        <translation>浮動小数点</translation>
+    </message>
+    <message>
+        <source>int8</source>
+        <translation>int8</translation>
+    </message>
+    <message>
+        <source>W1A2</source>
+        <translation>W1A2</translation>
+    </message>
+    <message>
+        <source>Demo clip</source>
+        <translation>デモ動画</translation>
+    </message>
+    <message>
+        <source>Synthetic scene</source>
+        <translation>合成シーン</translation>
+    </message>
+</context>
+</TS>

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# setup.sh REQUIREMENTS STAMP: system libraries, .venv, Python packages, models. Called by make; safe to call again.
+set -eu
+cd "$(dirname "$0")"
+requirements=$1 stamp=$2
+
+say() { printf '%s\n' "$*" >&2; }
+
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+    say "Python 3.11 or newer is needed, $("$python" --version 2>&1 || echo "no $python") was found: install it, or name one with PYTHON=..."
+    exit 1
+}
+
+# Shared libraries that Qt and OpenCV load, with the Debian package each comes in.
+missing=""
+known=$(ldconfig -p 2>/dev/null || /sbin/ldconfig -p)
+while read -r library package; do
+    case "$known" in *"$library"*) ;; *) missing="$missing $package" ;; esac
+done <<EOF
+libEGL.so.1 libegl1
+libGL.so.1 libgl1
+libxkbcommon.so.0 libxkbcommon0
+libdbus-1.so.3 libdbus-1-3
+libfontconfig.so.1 libfontconfig1
+libglib-2.0.so.0 libglib2.0-0
+libxcb-cursor.so.0 libxcb-cursor0
+libxkbcommon-x11.so.0 libxkbcommon-x11-0
+libxcb-icccm.so.4 libxcb-icccm4
+libxcb-keysyms.so.1 libxcb-keysyms1
+libxcb-image.so.0 libxcb-image0
+libxcb-render-util.so.0 libxcb-render-util0
+EOF
+"$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+[ -n "$(find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -name '*.[to]t[fc]' 2>/dev/null | head -n 1)" ] ||
+    missing="$missing fonts-dejavu-core"
+find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -iname '*cjk*' -o -iname '*ipa*g*.*' -o -iname '*gothic*' \
+    -o -iname '*takao*' 2>/dev/null | grep -q . || missing="$missing fonts-ipafont-gothic"
+
+if [ -n "$missing" ]; then
+    as_root=""
+    [ "$(id -u)" = 0 ] || as_root="sudo -n"
+    if command -v apt-get >/dev/null && { [ -z "$as_root" ] || sudo -n true 2>/dev/null; }; then
+        say "installing system packages:$missing"
+        # shellcheck disable=SC2086  (words on purpose)
+        $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    else
+        say "System libraries are missing; install them, then run make again:"
+        say "    sudo apt-get install --no-install-recommends$missing"
+        exit 1
+    fi
+fi
+
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+say "installing $requirements into .venv (minutes on the first time)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements"
+if ! .venv/bin/python -m models.fetch >/dev/null; then
+    say "The models and the demo clip are not here yet; everything else is set up. Run make setup again when online."
+    exit 1
+fi
+touch "$stamp"

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every action of the table is in a menu, has keys and a name that is read aloud, and does what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QAccessible, QImage, QKeySequence
+from PySide6.QtWidgets import QFileDialog, QMenu
+from pytestqt.qtbot import QtBot
+
+from app.config import TASKS, Settings
+from app.ui.actions import ACTIONS, TASK_PREFIX, ActionSpec
+from tests.app.ui.conftest import OpenWindow
+from tests.app.ui.fakes import FakePlan
+
+
+def press(qtbot: QtBot, window: object, key: str) -> None:
+    """Press a key as written in the table."""
+    qtbot.keySequence(window, QKeySequence(key))
+
+
+def submenu(window: object, title: str) -> QMenu:
+    found: list[QMenu] = [menu for menu in window.findChildren(QMenu) if menu.title() == title]  # type: ignore[attr-defined]
+    assert len(found) == 1
+    found[0].aboutToShow.emit()
+    return found[0]
+
+
+@pytest.mark.parametrize("spec", ACTIONS, ids=lambda spec: spec.name)
+def test_is_in_a_menu_with_keys_and_names(open_window: OpenWindow, spec: ActionSpec) -> None:
+    window = open_window()
+    menu = window.menus.menus[spec.menu]
+    action = window.menus.actions[spec.name]
+    assert action in menu.actions()
+    assert action in window.actions()  # the key works where the menu bar is hidden
+    assert [key.toString() for key in action.shortcuts()] == list(spec.keys)
+    assert action.text() == spec.text
+    assert action.statusTip()
+    accessible = QAccessible.queryAccessibleInterface(menu)
+    names = [accessible.child(k).text(QAccessible.Text.Name) for k in range(accessible.childCount())]
+    assert spec.text in names
+
+
+def test_names_and_keys_are_used_once() -> None:
+    names = [spec.name for spec in ACTIONS]
+    keys = [key for spec in ACTIONS for key in spec.keys]
+    assert len(set(names)) == len(names)
+    assert len(set(keys)) == len(keys)
+    assert {spec.name for spec in ACTIONS if spec.name.startswith(TASK_PREFIX)} == {TASK_PREFIX + t for t in TASKS}
+
+
+@pytest.mark.parametrize("key", ["Q", "Esc"])
+def test_quit(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan, key: str) -> None:
+    window = open_window()
+    press(qtbot, window, key)
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert plan.made[-1].source.is_closed
+
+
+def test_pause(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    press(qtbot, window, "Space")
+    qtbot.wait(150)
+    painted = window.view.meters.painted
+    qtbot.wait(200)
+    assert window.view.meters.painted == painted
+    assert window.menus.actions["toggle_pause"].isChecked()
+    press(qtbot, window, "Space")
+    qtbot.waitUntil(lambda: window.view.meters.painted > painted + 5)
+    assert not window.menus.actions["toggle_pause"].isChecked()
+
+
+def test_full_screen(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    press(qtbot, window, "F")
+    assert window.isFullScreen()
+    assert not window.menuBar().isVisible()
+    press(qtbot, window, "F")
+    assert not window.isFullScreen()
+    assert window.menuBar().isVisible()
+
+
+def test_mirror(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    press(qtbot, window, "M")
+    assert window.view.is_mirrored
+    assert window.settings.mirror
+    assert window.menus.actions["toggle_mirror"].isChecked()
+
+
+def test_task(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
+    window = open_window()
+    expression = window.menus.actions["task_expression"]
+    press(qtbot, window, "1")
+    assert expression.isChecked()
+    assert len(plan.made) == 1  # it runs already
+    flow = window.menus.actions["task_flow"]
+    assert not flow.isEnabled()
+    assert flow.toolTip() == flow.statusTip() == "task flow is not part of this version"
+
+
+def test_backend_goes_round_the_available_ones(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
+    window = open_window()
+    press(qtbot, window, "B")
+    assert window.settings.backend == "cpu"
+    press(qtbot, window, "B")
+    assert window.settings.backend == "auto"
+    assert plan.made[-1].calls == [("select", "cpu", "float"), ("select", "auto", "float")]
+    greyed = {action.objectName(): action.toolTip() for action in submenu(window, "Backend").actions()}
+    assert "not part of this version" in greyed["fpga"]
+
+
+def test_precision_swaps_without_a_gap(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    qtbot.wait(300)
+    gaps, last = [0.0], [0]
+
+    def watch() -> bool:
+        if last[0] and window.view.meters.last_ns != last[0]:
+            gaps.append((window.view.meters.last_ns - last[0]) / 1e6)
+        last[0] = window.view.meters.last_ns
+        return window.view.numbers.precision == "int8"
+
+    press(qtbot, window, "T")
+    qtbot.waitUntil(watch, timeout=3000)
+    assert window.settings.precision == "int8"
+    assert max(gaps) < 200
+    assert "expression_int8.tflite" in window.view.numbers.models
+    qtbot.waitUntil(lambda: window.status.network.text() == "CPU · int8")
+    press(qtbot, window, "T")
+    assert window.settings.precision == "float"
+
+
+def test_screenshot(qtbot: QtBot, open_window: OpenWindow, tmp_path: Path) -> None:
+    window = open_window()
+    press(qtbot, window, "S")
+    press(qtbot, window, "S")
+    files = sorted(tmp_path.iterdir())
+    assert [file.suffix for file in files] == [".png", ".png"]
+    assert str(tmp_path) in window.banner.text
+    assert not QImage(str(files[0])).isNull()
+
+
+def test_screenshot_that_cannot_be_written(qtbot: QtBot, open_window: OpenWindow, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    window = open_window(Settings(source="camera:0", media_folder=str(tmp_path / "file")))
+    press(qtbot, window, "S")
+    assert "cannot make the folder" in window.banner.text
+
+
+def test_record(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan, tmp_path: Path) -> None:
+    window = open_window()
+    press(qtbot, window, "R")
+    recorder = plan.made[-1].recorder
+    assert recorder is not None
+    assert recorder.path.parent == tmp_path
+    assert recorder.path.suffix == ".mp4"
+    assert window.status.recording.text().startswith("●")
+    assert window.menus.actions["toggle_recording"].isChecked()
+    press(qtbot, window, "R")
+    assert plan.made[-1].recorder is None
+    assert str(recorder.path) in window.banner.text
+    assert window.status.recording.text().startswith("○")
+
+
+def test_open_file(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan, tmp_path: Path) -> None:
+    window = open_window()
+    press(qtbot, window, "O")
+    dialog = window.findChild(QFileDialog)
+    assert isinstance(dialog, QFileDialog)
+    dialog.fileSelected.emit(str(tmp_path / "clip.mp4"))
+    dialog.close()
+    assert plan.made[-1].settings.source == str(tmp_path / "clip.mp4")
+    assert window.settings.source == str(tmp_path / "clip.mp4")
+
+
+def test_language(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    press(qtbot, window, "H")
+    press(qtbot, window, "L")
+    assert window.settings.lang == "ja"
+    assert window.menus.menus["file"].title() == "ファイル"
+    assert window.menus.actions["toggle_pause"].text() == "一時停止"
+    assert "全画面表示" in window.keys.text()
+    assert window.status.task.text() == "表情認識"
+    press(qtbot, window, "L")
+    assert window.menus.menus["file"].title() == "File"
+
+
+@pytest.mark.parametrize("key", ["H", "?"])
+def test_help_lists_every_key(qtbot: QtBot, open_window: OpenWindow, key: str) -> None:
+    window = open_window()
+    press(qtbot, window, key)
+    assert window.keys.isVisible()
+    for spec in ACTIONS:
+        assert spec.text in window.keys.text()
+    press(qtbot, window, key)
+    assert not window.keys.isVisible()
+
+
+def test_escape_closes_the_help_first(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    press(qtbot, window, "H")
+    qtbot.keySequence(window.keys, QKeySequence("Esc"))
+    assert not window.keys.isVisible()
+    assert window.isVisible()
+
+
+def test_source_menu_lists_what_is_there_now(open_window: OpenWindow, plan: FakePlan) -> None:
+    window = open_window()
+    actions = {action.objectName(): action for action in submenu(window, "Source").actions()}
+    assert list(actions) == ["camera:0", "demo"]
+    assert actions["camera:0"].isChecked()
+    assert actions["demo"].text() == "demo" or actions["demo"].text() == "Demo clip"
+    actions["demo"].trigger()
+    assert plan.made[-1].settings.source == "demo"
+    assert plan.made[0].source.is_closed

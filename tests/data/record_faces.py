@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record what MediaPipe's own face detector finds on fetched pictures: `make golden` (needs `make peers`).
+
+Run with MediaPipe on the path; writes tests/data/faces_mediapipe.json.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import mediapipe as mp
+from mediapipe.tasks.python import BaseOptions, vision
+
+from models.fetch import DEMO_CLIP, fetched
+from models.results import Image
+
+DEMO_FRAMES = (0, 60, 120, 180, 240, 300, 360, 420, 470)
+
+
+def pictures() -> dict[str, Image]:
+    """Return the astronaut, whole, small and off-centre, and frames of the demo clip, RGB."""
+    astronaut = cv2.cvtColor(cv2.imread(str(fetched("astronaut.png"))), cv2.COLOR_BGR2RGB)
+    found = {
+        "astronaut": astronaut,
+        "astronaut_small": cv2.resize(astronaut, (200, 200), interpolation=cv2.INTER_AREA),
+        "astronaut_wide": cv2.copyMakeBorder(astronaut[:400], 0, 0, 100, 300, cv2.BORDER_REFLECT),
+        "astronaut_tall": astronaut[:, 120:330].copy(),
+    }
+    clip = cv2.VideoCapture(str(fetched(DEMO_CLIP)))
+    for index in range(max(DEMO_FRAMES) + 1):
+        is_read, bgr = clip.read()
+        if is_read and index in DEMO_FRAMES:
+            found[f"demo_{index}"] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return found
+
+
+def main() -> None:
+    options = vision.FaceDetectorOptions(
+        base_options=BaseOptions(model_asset_path=str(fetched("mediapipe_face_detector.tflite"))),
+        running_mode=vision.RunningMode.IMAGE,
+        min_detection_confidence=0.5,
+    )
+    golden = {"mediapipe": mp.__version__}
+    with vision.FaceDetector.create_from_options(options) as detector:
+        for name, image in pictures().items():
+            found = detector.detect(mp.Image(mp.ImageFormat.SRGB, image.copy())).detections
+            golden[name] = [
+                {
+                    "xywh": [b.origin_x, b.origin_y, b.width, b.height],
+                    "score": round(face.categories[0].score, 5),
+                    "points": [[round(p.x * image.shape[1], 2), round(p.y * image.shape[0], 2)] for p in face.keypoints],
+                }
+                for face in found
+                for b in [face.bounding_box]
+            ]
+    path = Path(__file__).with_name("faces_mediapipe.json")
+    path.write_text(json.dumps(golden, indent=1) + "\n")
+    print(f"{path}: {sum(len(v) for v in golden.values() if isinstance(v, list))} faces")
+
+
+if __name__ == "__main__":
+    main()
