@@ -14,12 +14,10 @@ help: ## what can be made
 
 $(RUN): requirements.txt setup.sh
 	./setup.sh requirements.txt $@
-$(DEV): requirements-dev.txt requirements.txt setup.sh
+$(DEV): requirements-dev.txt requirements-nodeps.txt requirements.txt setup.sh
 	./setup.sh requirements-dev.txt $@
 $(TRAIN): requirements-train.txt requirements-dev.txt requirements.txt setup.sh
 	./setup.sh requirements-train.txt $@
-build/peers/.done: requirements-peers.txt | $(DEV)
-	$(PY) -m pip install --quiet --no-deps --upgrade --target build/peers -r requirements-peers.txt && touch $@
 
 .PHONY: setup run demo list
 setup: $(RUN) ## .venv with all that the program needs, models and demo clip
@@ -51,14 +49,13 @@ train: $(TRAIN) ## train a network, resuming where it stopped: NET=expression AR
 convert: $(TRAIN) ## trained weights to .tflite files and cards
 	$(PY) -m models.convert $(NET) $(ARGS)
 
-.PHONY: peers bench soak golden translations
-peers: build/peers/.done ## MediaPipe, for bench --peers and golden
-bench: build/peers/.done ## speed beside a peer, association rate; writes out/bench.json
+.PHONY: bench soak golden translations
+bench: $(DEV) ## speed beside a peer, association rate; writes out/bench.json
 	$(PY) -m app.bench --peers --json out/bench.json $(ARGS)
 soak: $(DEV) ## ten minutes on the demo: memory must not grow
 	$(PY) -m app.bench.soak $(ARGS)
-golden: build/peers/.done ## record the golden files again
-	PYTHONPATH=build/peers:. $(PY) tests/data/record_faces.py
+golden: $(DEV) ## record the golden files again
+	PYTHONPATH=. $(PY) tests/data/record_faces.py
 translations: $(DEV) ## collect the window's texts and compile the Japanese ones
 	.venv/bin/pyside6-lupdate app/ui/*.py -ts app/ui/translations/edge_vision_ja.ts
 	.venv/bin/pyside6-lrelease app/ui/translations/edge_vision_ja.ts

@@ -31,12 +31,15 @@ libxcb-icccm.so.4 libxcb-icccm4
 libxcb-keysyms.so.1 libxcb-keysyms1
 libxcb-image.so.0 libxcb-image0
 libxcb-render-util.so.0 libxcb-render-util0
+libxcb-shape.so.0 libxcb-shape0
+libxcb-xkb.so.1 libxcb-xkb1
 EOF
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 [ -n "$(find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -name '*.[to]t[fc]' 2>/dev/null | head -n 1)" ] ||
     missing="$missing fonts-dejavu-core"
-find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -iname '*cjk*' -o -iname '*ipa*g*.*' -o -iname '*gothic*' \
-    -o -iname '*takao*' 2>/dev/null | grep -q . || missing="$missing fonts-ipafont-gothic"
+find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -iname '*cjk*' -o -iname '*gothic*' -o -iname '*ipag*' \
+    -o -iname '*motoya*' -o -iname '*takao*' -o -iname '*NotoSansJP*' 2>/dev/null | grep -q . ||
+    missing="$missing fonts-motoya-l-cedar"
 
 if [ -n "$missing" ]; then
     as_root=""
@@ -56,6 +59,8 @@ fi
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 say "installing $requirements into .venv (minutes on the first time)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements"
+[ "$requirements" = requirements.txt ] ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.txt
 if ! .venv/bin/python -m models.fetch >/dev/null; then
     say "The models and the demo clip are not here yet; everything else is set up. Run make setup again when online."
     exit 1

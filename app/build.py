@@ -24,7 +24,7 @@ from app.sources.demo import Demo
 from app.sources.source import Source
 from app.sources.synthetic import Synthetic
 from app.tasks.expression import ExpressionTask
-from app.tasks.faces import FaceFinder
+from app.tasks.faces import FACE_TRACKING, FaceFinder
 from app.tracking.sort import Sort
 from device.errors import AppError, BackendUnavailable
 from device.registry import open_backend
@@ -76,7 +76,9 @@ class Networks:
         key = (backend, precision)
         with self._lock:
             if key not in self._expression:
-                self._expression[key] = ExpressionClassifier(*self._open(load_card(EXPRESSION_CARDS[precision]), backend))
+                self._expression[key] = ExpressionClassifier(
+                    *self._open(load_card(EXPRESSION_CARDS[precision]), backend)
+                )
             return self._expression[key]
 
     def preload(self) -> None:
@@ -113,7 +115,8 @@ class Networks:
 
 def new_face_finder(networks: Networks) -> FaceFinder:
     """Return detectors with a tracker of their own: one for every source."""
-    return FaceFinder(networks.face_detector("blazeface_short"), networks.face_detector("blazeface_full"), Sort())
+    short, full = networks.face_detector("blazeface_short"), networks.face_detector("blazeface_full")
+    return FaceFinder(short, full, Sort(FACE_TRACKING))
 
 
 def expression_reason(backend: str, precision: str) -> str | None:
@@ -296,5 +299,3 @@ class Program:
         if recorder is not None:
             recorder.write(result)
         self._listeners.on_result(result)
-
-

@@ -74,7 +74,9 @@ def parse(fields: Any, path: Path) -> Settings:
         raise ConfigError(f"{path}: expected a JSON object of settings, found {type(fields).__name__}")
     version = fields.pop("version", VERSION)
     if version != VERSION:
-        raise ConfigError(f"{path}: settings of version {version} cannot be read, this program writes version {VERSION}")
+        raise ConfigError(
+            f"{path}: settings of version {version} cannot be read, this program writes version {VERSION}"
+        )
     known = {f.name: f for f in dataclasses.fields(Settings)}
     for key, value in fields.items():
         if key not in known:
@@ -118,7 +120,9 @@ def save(settings: Settings, path: Path) -> None:
     text = json.dumps({"version": VERSION, **dataclasses.asdict(settings)}, indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8"
+        ) as file:
             new = Path(file.name)
             file.write(text)
             file.flush()

@@ -76,7 +76,9 @@ class WorkerFailed(AppError):
     """A bug: a thread ended with an error nobody planned for."""
 
     def __init__(self, worker: str, error: Exception) -> None:
-        super().__init__(f"the {worker} thread failed: {type(error).__name__}: {error}; run with --verbose to see where")
+        super().__init__(
+            f"the {worker} thread failed: {type(error).__name__}: {error}; run with --verbose to see where"
+        )
 
 
 def run_headless(command: Command, networks: Networks, annotate: Annotate | None) -> dict[str, Any]:

@@ -41,7 +41,9 @@ class FaceDetector:
         self._logit_threshold = float(np.log(self._score_threshold / (1 - self._score_threshold)))
         self._square: Image = np.zeros((self._size, self._size, 3), np.uint8)
         self._input = np.zeros((1, self._size, self._size, 3), np.float32)
-        self._boxes_name, self._logits_name = (spec.name for spec in sorted(backend.outputs, key=lambda s: -s.shape[-1]))
+        self._boxes_name, self._logits_name = (
+            spec.name for spec in sorted(backend.outputs, key=lambda s: -s.shape[-1])
+        )
 
     def __call__(self, image: Image) -> Detections:
         """Return the faces of `image` (H, W, 3), boxes in px of it, not cut at its edges."""

@@ -11,6 +11,9 @@ import numpy as np
 
 from models.results import Float32, Image
 
+# Capture, inference and recording each have a thread; OpenCV's own pool on top makes them wait for each other's cores.
+cv2.setNumThreads(1)
+
 
 @dataclass(frozen=True)
 class Letterbox:
@@ -48,7 +51,9 @@ def iou(box: Float32, others: Float32) -> Float32:
     return (overlap / np.maximum(area - overlap, 1e-9)).astype(np.float32)
 
 
-def weighted_groups(xyxy: Float32, score: Float32, iou_threshold: float) -> Iterator[tuple[np.intp, np.ndarray, Float32]]:
+def weighted_groups(
+    xyxy: Float32, score: Float32, iou_threshold: float
+) -> Iterator[tuple[np.intp, np.ndarray, Float32]]:
     """Weighted non-maximum suppression (BlazeFace, Bazarevsky et al. 2019, section 3.4).
 
     Yield, by falling score, (index of the best box, indices of its group, weights of the group that sum to 1): the
@@ -73,7 +78,9 @@ def crop_square(image: Image, centre_xy: tuple[float, float], side: float, size:
     # Pixel centres: crop px u shows image px left + (u + 0.5) / scale - 0.5.
     matrix = np.array([[1 / scale, 0, left + 0.5 / scale - 0.5], [0, 1 / scale, top + 0.5 / scale - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(
+        cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
 
 
 def _crop_shrunk(image: Image, left: float, top: float, side: float, size: int) -> Image:

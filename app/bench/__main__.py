@@ -85,7 +85,9 @@ def machine() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
-    return f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return (
+        f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    )
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -100,7 +102,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m app.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="200 frames, once")
-    parser.add_argument("--peers", action="store_true", help="run the peer beside the program (make peers first)")
+    parser.add_argument("--peers", action="store_true", help="run the peer beside the program")
     parser.add_argument("--json", type=Path, metavar="OUT")
     given = parser.parse_args()
     load_before = os.getloadavg()[0]

@@ -9,14 +9,13 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from device.errors import AppError
 
 TIMEOUT_S = 300
-PEERS = Path("build/peers")
-"""Where `make peers` puts MediaPipe: its wheel drags a second OpenCV along, so it stays out of the environment."""
 
 
 class BenchError(AppError):
@@ -51,14 +50,13 @@ def run_program(clip: Path, precision: str, backend: str, is_drawn: bool, frames
 
 def run_peer(clip: Path, frames: int | None) -> RunFigures:
     """Run the obvious script (app/bench/peer_mediapipe.py) on the same clip."""
-    if not (PEERS / "mediapipe").exists():
-        raise BenchError(f"the peer is not installed in {PEERS}; run `make peers` once (MediaPipe, 45 MB)")
+    if find_spec("mediapipe") is None:
+        raise BenchError("the peer MediaPipe is not installed; run `make bench`, which installs it")
     script = Path(__file__).parent / "peer_mediapipe.py"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "peer.json"
         command = [sys.executable, str(script), str(clip), str(out), str(frames or 0)]
-        environment = {**os.environ, "PYTHONPATH": f"{PEERS}:."}
-        cpu_s = timed(command, environment)
+        cpu_s = timed(command, {**os.environ, "PYTHONPATH": "."})
         found: dict[str, Any] = json.loads(out.read_text())
     n = found["frames"]
     return RunFigures(n / found["wall_s"], 1e3 * cpu_s / n, found["rss_mb"], {}, clip.name, n)
@@ -68,9 +66,7 @@ def timed(command: list[str], environment: dict[str, str] | None = None) -> floa
     """Run a command; return the processor time of it and its children in s. Raises BenchError with its last line."""
     before = os.times()
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"{' '.join(command)} did not end within {TIMEOUT_S} s") from error
     after = os.times()

@@ -122,7 +122,9 @@ def read_boxes(path: Path) -> dict[str, list[Float32]]:
         try:
             root = ElementTree.parse(file).getroot()
             for image in root.iter("image"):
-                xywh = [[float(box.get(k, "")) for k in ("left", "top", "width", "height")] for box in image.iter("box")]
+                xywh = [
+                    [float(box.get(k, "")) for k in ("left", "top", "width", "height")] for box in image.iter("box")
+                ]
                 found[str(image.get("file"))] = [np.array([x, y, x + w, y + h], np.float32) for x, y, w, h in xywh]
         except (ElementTree.ParseError, ValueError) as error:
             raise DataError(f"{file} is not a dlib-style list of boxes: {error}") from error

@@ -40,9 +40,7 @@ class Smoothing:
 class ExpressionTask:
     """Runs in the inference thread; `select` may be called from any thread and takes effect at the next frame."""
 
-    def __init__(
-        self, faces: FaceFinder, expression: ExpressionClassifier, backend: str, precision: str
-    ) -> None:
+    def __init__(self, faces: FaceFinder, expression: ExpressionClassifier, backend: str, precision: str) -> None:
         self.times = StageTimes()
         self._faces, self._smoothing = faces, Smoothing()
         self.select(expression, backend, precision)

@@ -12,6 +12,7 @@ depends on that frame and earlier ones only. One tracker follows one kind of obj
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,10 @@ class SortSettings:
     """A detection that overlaps a track found in this frame by more starts no track: most are second boxes of it."""
     n_init: int = 3
     """Frames in a row in which a new object must be found before it gets a number: SORT's value."""
+    certain_score: float = math.inf
+    """A detection this sure gets its number at once; inf = none does."""
+    first_at_once: bool = False
+    """Whether what is found in the first frame gets its number at once: a picture has no second frame."""
     max_age_s: float = 1.0
     """A track not found for longer is given up: about the time one person hides another in passing."""
     coast_s: float = 0.0
@@ -85,6 +90,7 @@ class Sort:
         self._filters = KalmanFilters()
         self._book = np.zeros(0, _BOOK)
         self._n_confirmed = 0
+        self._n_updates = 0
         self._t_ns: int | None = None
         self._clock_ns = 0
         self._updated_ns = 0
@@ -98,6 +104,7 @@ class Sort:
         source = self._usable(detections)
         xyxy, score = detections.xyxy[source].astype(np.float64), detections.score[source].astype(np.float64)
         self._advance(t_ns)
+        self._n_updates += 1
         self._updated_ns = self._clock_ns
         rows, columns = self._associate(xyxy, score)
         self._correct(rows, xyxy[columns], score[columns], source[columns])
@@ -191,8 +198,11 @@ class Sort:
             self._filters.add(_xyxy_to_measured(xyxy), FIRST_VARIANCE)
 
     def _confirm(self) -> None:
-        """Give the next numbers to tracks found often enough."""
-        ripe = np.flatnonzero((self._book["track_id"] == 0) & (self._book["n_hits"] >= self.settings.n_init))
+        """Give the next numbers to tracks found often enough, or surely enough."""
+        book, use = self._book, self.settings
+        is_first = use.first_at_once and self._n_updates == 1
+        is_ripe = (book["n_hits"] >= use.n_init) | (book["score"] >= use.certain_score) | is_first
+        ripe = np.flatnonzero((book["track_id"] == 0) & is_ripe)
         if len(ripe):
             self._book["track_id"][ripe] = self._n_confirmed + 1 + np.arange(len(ripe))
             self._n_confirmed += len(ripe)
@@ -203,8 +213,8 @@ class Sort:
         shown = book["detection"] >= 0
         if coast_ns > 0.0:
             shown |= self._updated_ns - book["seen_ns"] <= coast_ns
-        # By rising number as they stand: confirmation takes frames in a row, so it keeps the order of birth.
         rows = np.flatnonzero(shown & (book["track_id"] > 0))
+        rows = rows[book["track_id"][rows].argsort()]
         mean = self._filters.mean[rows]
         return Tracks(
             book["track_id"][rows],

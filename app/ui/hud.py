@@ -16,6 +16,7 @@ GROUND = QColor(12, 14, 18, 200)
 BRIGHT = QColor("#f4f6fa")
 CAPTION = QColor("#b9c2cf")
 DASH = "–"
+LARGEST_PART = 0.3  # of the height of the view; a strip above that leaves out its details
 
 
 @dataclass(frozen=True)
@@ -77,22 +78,24 @@ class Hud:
     def __init__(self) -> None:
         self.numbers = Numbers()
         self._strip: QPixmap | None = None
-        self._key: tuple[int, float, float] = (0, 0.0, 0.0)
+        self._key: tuple[int, int, float, float] = (0, 0, 0.0, 0.0)
 
     def set_numbers(self, numbers: Numbers) -> None:
         self.numbers = numbers
         self._strip = None
 
-    def paint(self, painter: QPainter, width_px: int, text_px: float, pixel_ratio: float) -> None:
-        """Draw at the top left of the target, `width_px` wide, with small letters `text_px` high."""
-        key = (width_px, text_px, pixel_ratio)
+    def paint(self, painter: QPainter, size_px: QSize, text_px: float, pixel_ratio: float) -> None:
+        """Draw along the top of a view of `size_px`, with small letters `text_px` high."""
+        key = (size_px.width(), size_px.height(), text_px, pixel_ratio)
         if self._strip is None or self._key != key:
             self._strip, self._key = self._render(*key), key
         painter.drawPixmap(0, 0, self._strip)
 
-    def _render(self, width_px: int, text_px: float, pixel_ratio: float) -> QPixmap:
-        layout = _Layout(max(width_px, 1), text_px)
-        layout.place(cells(self.numbers), footnote(self.numbers))
+    def _render(self, width_px: int, height_px: int, text_px: float, pixel_ratio: float) -> QPixmap:
+        shown, notes = cells(self.numbers), footnote(self.numbers)
+        layout = _Layout(width_px, text_px, shown, notes)
+        if layout.height_px > height_px * LARGEST_PART:
+            layout = _Layout(width_px, text_px, [cell for cell in shown if not cell.is_spare], notes[-1:])
         strip = QPixmap(QSize(layout.width_px, layout.height_px) * pixel_ratio)
         strip.setDevicePixelRatio(pixel_ratio)
         strip.fill(GROUND)
@@ -104,15 +107,16 @@ class Hud:
 class _Layout:
     """Places texts from left to right and starts a new row where one does not fit."""
 
-    def __init__(self, width_px: int, text_px: float) -> None:
-        self.width_px, self.height_px = width_px, 0
+    def __init__(self, width_px: int, text_px: float, shown: list[Cell], notes: list[str]) -> None:
+        self.width_px, self.height_px = max(width_px, 1), 0
         small = max(round(text_px), 8)
         self._fonts = {"caption": font(small), "value": font(round(small * 1.25), True), "large": font(small * 2, True)}
         self._metrics = {name: QFontMetricsF(each) for name, each in self._fonts.items()}
         self._margin, self._gap = small * 0.7, small * 1.6
         self._texts: list[tuple[QPointF, str, str]] = []
+        self._place(shown, notes)
 
-    def place(self, shown: list[Cell], notes: list[str]) -> None:
+    def _place(self, shown: list[Cell], notes: list[str]) -> None:
         x, y = self._margin, self._margin * 0.6
         large, caption = self._metrics["large"], self._metrics["caption"]
         row_px = max(large.height(), caption.height() + self._metrics["value"].height())

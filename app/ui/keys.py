@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from app.ui.actions import ACTIONS
 from app.ui.menus import keys_text
-from app.ui.theme import ACCENT, LINE, MUTED, SURFACE, TEXT
+from app.ui.theme import ACCENT, LINE, MUTED, SURFACE, TEXT, font
 
 
 class KeysOverlay(QLabel):
@@ -37,22 +37,30 @@ class KeysOverlay(QLabel):
             self.setFocus()
 
     def refresh(self) -> None:
-        """Write the list in the present language and put it in the middle of the parent."""
-        title = QCoreApplication.translate("Keys", "Keys")
-        rows = "".join(self._row(spec.name) for spec in ACTIONS)
-        self.setText(f"<h3 style='margin:0'>{escape(title)}</h3><table cellspacing='0' cellpadding='3'>{rows}</table>")
-        self.adjustSize()
+        """Write the list, in the middle of the parent; a small parent gets smaller letters and no tips."""
         space = self._ground.size()
+        for size_px, has_tips in ((self._ground.font().pixelSize(), True), (13, True), (13, False), (10, False)):
+            self.setFont(font(size_px))
+            self.setText(self._table(has_tips))
+            self.adjustSize()
+            if self.width() <= space.width() and self.height() <= space.height():
+                break
         self.resize(self.size().boundedTo(space))
         self.move((space.width() - self.width()) // 2, (space.height() - self.height()) // 2)
 
-    def _row(self, name: str) -> str:
+    def _table(self, has_tips: bool) -> str:
+        title = escape(QCoreApplication.translate("Keys", "Keys"))
+        rows = "".join(self._row(spec.name, has_tips) for spec in ACTIONS)
+        return f"<h3 style='margin:0'>{title}</h3><table cellspacing='0' cellpadding='3'>{rows}</table>"
+
+    def _row(self, name: str, has_tip: bool) -> str:
         action = self._actions[name]
         key, text, tip = (escape(each) for each in (keys_text(action), action.text(), action.toolTip()))
         ink = TEXT if action.isEnabled() else MUTED
+        last = f"<td style='color:{MUTED}'>{tip}</td>" if has_tip else ""
         return (
             f"<tr><td style='color:{ACCENT};padding-right:14px'><b>{key}</b></td>"
-            f"<td style='color:{ink};padding-right:14px'>{text}</td><td style='color:{MUTED}'>{tip}</td></tr>"
+            f"<td style='color:{ink};padding-right:14px'>{text}</td>{last}</tr>"
         )
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QDateTime, QIODevice, QSaveFile, QStandardPaths
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QByteArray, QDateTime, QIODevice, QSaveFile, QStandardPaths
+from PySide6.QtGui import QImage, QImageWriter
 
 from device.errors import AppError
 
-PNG_QUALITY = 80  # zlib level 1: 640x480 in 20 ms where Qt's own choice takes 80; the file is a fifth larger
+PNG_QUALITY = 80  # zlib level 1; measured at 1280x960: 106 ms, Qt's own choice 129 ms
 
 
 class MediaError(AppError):
@@ -43,8 +43,12 @@ def free_path(folder: Path, suffix: str) -> Path:
 def save_png(picture: QImage, path: Path) -> None:
     """Write `path` atomically: it is whole or absent. Raises MediaError."""
     file = QSaveFile(str(path))
-    is_written = (
-        file.open(QIODevice.OpenModeFlag.WriteOnly) and picture.save(file, b"PNG", PNG_QUALITY) and file.commit()
-    )
+    is_written = file.open(QIODevice.OpenModeFlag.WriteOnly) and _write_png(picture, file) and file.commit()
     if not is_written:
         raise MediaError(f"cannot write {path}: {file.errorString()}; choose another media_folder or free some space")
+
+
+def _write_png(picture: QImage, file: QSaveFile) -> bool:
+    writer = QImageWriter(file, QByteArray(b"PNG"))
+    writer.setQuality(PNG_QUALITY)
+    return writer.write(picture)

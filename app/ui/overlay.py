@@ -99,7 +99,7 @@ class ExpressionOverlay:
 
     def _sharpen(self, side_px: float) -> None:
         """Choose the letter size for a picture whose shorter side is `side_px` on the screen."""
-        size_px = round(min(max(side_px / 38, 10), 26) * self.text_scale)
+        size_px = round(min(max(side_px / 38, 12), 26) * self.text_scale)
         if size_px != self._pencil.size_px:
             self._pencil = Pencil(size_px)
 

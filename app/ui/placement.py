@@ -7,6 +7,7 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMainWindow
 
+SMALLEST_WH = (440, 440)
 FIRST_SIZE_WH = (960, 760)
 
 
@@ -20,6 +21,7 @@ def enter_kiosk(window: QMainWindow) -> None:
 
 def restore(window: QMainWindow, xywh: tuple[int, int, int, int] | None) -> None:
     """Take the saved place, unless there is none or its screen is gone."""
+    window.setMinimumSize(*SMALLEST_WH)
     window.resize(*FIRST_SIZE_WH)
     if xywh is None:
         return

@@ -129,7 +129,7 @@ class Session:
             return ""
         source = self.program.source
         width, height = source.size_wh
-        rate = f" · {source.fps:g} fps" if source.fps > 0 else ""
+        rate = f" · {source.fps:.4g} fps" if source.fps > 0 else ""
         return f"{source.name} · {width}×{height}{rate}"
 
     def numbers(self) -> Numbers:

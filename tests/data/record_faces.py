@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Record what MediaPipe's own face detector finds on fetched pictures: `make golden` (needs `make peers`).
-
-Run with MediaPipe on the path; writes tests/data/faces_mediapipe.json.
-"""
+"""Record what MediaPipe's own face detector finds on fetched pictures in faces_mediapipe.json: `make golden`."""
 
 from __future__ import annotations
 
@@ -50,7 +47,9 @@ def main() -> None:
                 {
                     "xywh": [b.origin_x, b.origin_y, b.width, b.height],
                     "score": round(face.categories[0].score, 5),
-                    "points": [[round(p.x * image.shape[1], 2), round(p.y * image.shape[0], 2)] for p in face.keypoints],
+                    "points": [
+                        [round(p.x * image.shape[1], 2), round(p.y * image.shape[0], 2)] for p in face.keypoints
+                    ],
                 }
                 for face in found
                 for b in [face.bounding_box]

@@ -43,9 +43,7 @@ def pictures(astronaut: Image) -> dict[str, Image]:
     found = {
         "astronaut": astronaut,
         "astronaut_small": np.asarray(cv2.resize(astronaut, (200, 200), interpolation=cv2.INTER_AREA), np.uint8),
-        "astronaut_wide": np.asarray(
-            cv2.copyMakeBorder(astronaut[:400], 0, 0, 100, 300, cv2.BORDER_REFLECT), np.uint8
-        ),
+        "astronaut_wide": np.asarray(cv2.copyMakeBorder(astronaut[:400], 0, 0, 100, 300, cv2.BORDER_REFLECT), np.uint8),
         "astronaut_tall": astronaut[:, 120:330].copy(),
     }
     clip = cv2.VideoCapture(str(fetched(DEMO_CLIP)))

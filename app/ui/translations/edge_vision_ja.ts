@@ -354,6 +354,10 @@
 <context>
     <name>VideoView</name>
     <message>
+        <source>Picture</source>
+        <translation>映像</translation>
+    </message>
+    <message>
         <source>no picture since {0}</source>
         <translation>{0} から映像が届いていません</translation>
     </message>
