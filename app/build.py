@@ -21,6 +21,7 @@ from app.runtime.pipeline import Listeners, Pipeline
 from app.sources.camera import Camera, first_working_camera, list_cameras
 from app.sources.clip import Clip
 from app.sources.demo import Demo
+from app.sources.pace import Pace
 from app.sources.source import Source
 from app.sources.synthetic import Synthetic
 from app.tasks.expression import ExpressionTask
@@ -96,8 +97,8 @@ class Networks:
 
     def close(self) -> None:
         with self._lock:
-            for network in (*self._expression.values(), *self._detectors.values()):
-                network.close()
+            for _, backend in self._opened:
+                backend.close()
             self._expression.clear()
             self._detectors.clear()
             self._opened.clear()
@@ -152,7 +153,7 @@ def task_choices() -> list[Choice]:
 
 def source_choices() -> list[Choice]:
     """Return the cameras here by name, then the built-in sources."""
-    cameras = [Choice(f"camera:{c.index}", f"{c.name} ({c.path})") for c in list_cameras()]
+    cameras = [Choice(f"camera:{c.number}", f"{c.name} ({c.path})") for c in list_cameras()]
     return [*cameras, Choice("demo", "demo"), Choice("synthetic", "synthetic")]
 
 
@@ -164,7 +165,7 @@ class Opened:
     notice: str | None = None
 
 
-def open_source(spec: str, pace: str) -> Opened:
+def open_source(spec: str, pace: Pace) -> Opened:
     """Open `auto`, `demo`, `synthetic[:SEED]`, `camera:N` or a path; raises SourceError."""
     if spec == "auto":
         return _open_auto(pace)
@@ -179,7 +180,7 @@ def open_source(spec: str, pace: str) -> Opened:
     return Opened(Clip(Path(spec), pace))
 
 
-def _open_auto(pace: str) -> Opened:
+def _open_auto(pace: Pace) -> Opened:
     camera, reasons = first_working_camera()
     if camera is not None:
         return Opened(camera)

@@ -37,7 +37,7 @@ def count(text: str) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser; every choice of the contract is known, what this version cannot do is refused with a reason."""
+    """Return the parser; it knows every choice of the contract, what this version lacks is refused with a reason."""
     out = argparse.ArgumentParser(prog="python -m app", description="Faces, tracks and expressions from a camera.")
     out.add_argument("--source", metavar="auto|demo|synthetic[:SEED]|camera:N|PATH", help="where frames come from")
     out.add_argument("--task", choices=config.TASKS, help="what is looked for")

@@ -64,7 +64,7 @@ class HeadlessRun:
                 log.info("%d frames, %.1f a second", self._program.pipeline.meters.processed, rate)
 
     def _fail(self, worker: str, error: Exception) -> None:
-        self.error = self.error or (error if isinstance(error, AppError) else WorkerFailed(worker, error))
+        self.error = self.error or (error if isinstance(error, AppError) else WorkerError(worker, error))
         self._done.set()
 
     @staticmethod
@@ -72,7 +72,7 @@ class HeadlessRun:
         log.warning("%s", sentence or "the source is back")
 
 
-class WorkerFailed(AppError):
+class WorkerError(AppError):
     """A bug: a thread ended with an error nobody planned for."""
 
     def __init__(self, worker: str, error: Exception) -> None:

@@ -18,7 +18,7 @@ IOU_THRESHOLD = 0.3
 
 
 def anchors(grids: list[tuple[int, int]]) -> Float32:
-    """Return anchor centres (N, 2) in 0..1 for [(cells a side, anchors a cell)], row by row (MediaPipe's SsdAnchors)."""
+    """Return anchor centres (N, 2) in 0..1 for [(cells a side, anchors a cell)], row by row (as SsdAnchors)."""
     parts = []
     for n_cells, n_per_cell in grids:
         centre = (np.arange(n_cells, dtype=np.float32) + 0.5) / n_cells
@@ -72,7 +72,7 @@ class FaceDetector:
         A row is centre, size and six points in px; centre and points are relative to the anchor (which has size 1).
         """
         keep = np.flatnonzero(logits > self._logit_threshold)
-        score = 1 / (1 + np.exp(-np.clip(logits[keep], -100, 100)))
+        score = (1 / (1 + np.exp(-np.clip(logits[keep], -100, 100)))).astype(np.float32)
         pairs = regressors[keep].reshape(-1, 2 + N_POINTS, 2)
         anchor = self._anchors[keep] * self._size
         centre, half = pairs[:, 0] + anchor, pairs[:, 1] / 2

@@ -25,7 +25,8 @@ class Letterbox:
 
     def to_image(self, xy: Float32) -> Float32:
         """Return points (..., 2) of the square as points of the image."""
-        return ((xy - np.array([self.left, self.top])) / self.scale).astype(np.float32)
+        points: Float32 = ((xy - np.array([self.left, self.top])) / self.scale).astype(np.float32)
+        return points
 
 
 def letterbox(image: Image, size: int, square: Image) -> Letterbox:
@@ -48,7 +49,8 @@ def iou(box: Float32, others: Float32) -> Float32:
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     overlap = np.clip(high - low, 0, None).prod(axis=1)
     area = np.clip(others[:, 2:] - others[:, :2], 0, None).prod(axis=1) + np.clip(box[2:] - box[:2], 0, None).prod()
-    return (overlap / np.maximum(area - overlap, 1e-9)).astype(np.float32)
+    ratio: Float32 = (overlap / np.maximum(area - overlap, 1e-9)).astype(np.float32)
+    return ratio
 
 
 def weighted_groups(

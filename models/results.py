@@ -57,7 +57,7 @@ class Detections:
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """Tracked boxes; `detection_index` says which detection of this frame a track was matched to, -1 = predicted only."""
+    """Tracked boxes; `detection_index`: which detection of this frame was matched, -1 = predicted only."""
 
     track_id: Int64  # (N,)
     xyxy: Float32  # (N, 4) px

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m app.bench`: speed of the program by precision and backend, of the tracker, and of a peer in the same run."""
+"""`python -m app.bench`: speed of the program by precision and backend, of the tracker, and of a peer in one run."""
 
 from __future__ import annotations
 

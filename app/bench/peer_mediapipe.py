@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import mediapipe as mp
@@ -47,7 +48,7 @@ def main(clip: str, out: str, n_frames: int) -> None:
     Path(out).write_text(json.dumps({"frames": count, "wall_s": wall_s, "rss_mb": rss_mb()}))
 
 
-def draw(frame: np.ndarray, face: list, expression: Interpreter) -> None:
+def draw(frame: np.ndarray, face: list[Any], expression: Interpreter) -> None:
     height, width = frame.shape[:2]
     xy = np.array([(p.x * width, p.y * height) for p in face])
     (left, top), (right, bottom) = xy.min(0).astype(int).clip(0), xy.max(0).astype(int)

@@ -37,7 +37,7 @@ def evaluate_expression(
 ) -> dict[str, Any]:
     """Return top1, recall and confusion (rows = label, columns = found) with `n`, ms and the conditions.
 
-    `path` is an .npz with X (N, 48, 48) uint8, y (N,) and optional usage/clean masks, or a folder with a folder a class.
+    `path` is an .npz with X (N, 48, 48) uint8, y (N,) and optional usage/clean masks, or a folder with one a class.
     """
     used = resolve_backend(backend)
     with Networks() as networks:
@@ -81,7 +81,7 @@ def load_npz(path: Path, subset: str) -> LabelledFaces:
     try:
         with np.load(path) as file:
             image, label = file["X"], file["y"].astype(np.int64)
-            usage, clean = (file[name] if name in file else None for name in ("usage", "clean"))
+            usage, clean = (file.get(name) for name in ("usage", "clean"))
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{path} is not an .npz with X (N,48,48) uint8 and y (N,): {error}") from error
     if image.ndim != 3 or image.shape[1:] != (SIZE, SIZE) or image.dtype != np.uint8 or len(label) != len(image):

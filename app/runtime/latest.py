@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Closed(Exception):  # noqa: N818  (the quiet end of a mailbox, not an error)
+class Closed(Exception):
     """Raised by `get` and `put` once the mailbox is closed, or finished and empty."""
 
 

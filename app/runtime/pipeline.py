@@ -7,16 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from app.frame import Frame, FrameResult
 from app.runtime.latest import Closed, InOrder, Latest, Mailbox
 from app.runtime.meters import Percentiles, Rate, StageTimes
 from app.runtime.worker import Worker
+from app.sources.pace import Pace
 from app.sources.source import EndOfStream, Source, SourceLost
-
-Pace = Literal["realtime", "max"]
-"""realtime: the newest frame wins, older ones are dropped; max: every frame, in order."""
 
 
 @dataclass(frozen=True)

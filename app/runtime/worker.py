@@ -54,7 +54,7 @@ class Worker:
                 self._step()
         except Closed:
             log.debug("%s ended", self._thread.name)
-        except Exception as error:  # noqa: BLE001  (one of the three places: a worker's failure is reported, once)
+        except Exception as error:
             log.debug("%s failed", self._thread.name, exc_info=error)
             self._on_error(self._thread.name, error)
         finally:

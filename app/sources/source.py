@@ -13,7 +13,7 @@ class SourceError(AppError):
     """A camera or file that is missing, busy, forbidden, unplugged or broken."""
 
 
-class SourceLost(SourceError):  # noqa: N818  (a state that passes, told in one sentence)
+class SourceLost(SourceError):
     """The camera was unplugged or has stalled, and the source is trying to get it back.
 
     Temporary: `read` raises it at least once a second while the camera is away, each time with the newest sentence, and
@@ -22,7 +22,7 @@ class SourceLost(SourceError):  # noqa: N818  (a state that passes, told in one 
     """
 
 
-class EndOfStream(Exception):  # noqa: N818  (not an error: a finite source has no more frames)
+class EndOfStream(Exception):
     """The source has no more frames."""
 
 

@@ -62,7 +62,7 @@ def to_input(image: Tensor) -> Tensor:
 
 
 def augment(x: Tensor) -> Tensor:
-    """Flip, turn (15 degrees), scale (15 %), shift (12 %), light, and a grey patch: what a tracked box does to a face."""
+    """Flip, turn (15 degrees), scale (15 %), shift (12 %), light, and a grey patch: what a tracked box does."""
     n = len(x)
     angle, scale = (torch.rand(n) - 0.5) * 0.52, 1 + (torch.rand(n) - 0.5) * 0.3
     flip = (torch.rand(n) < 0.5).float() * 2 - 1

@@ -6,31 +6,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import mediapipe as mp
 from mediapipe.tasks.python import BaseOptions, vision
 
-from models.fetch import DEMO_CLIP, fetched
-from models.results import Image
-
-DEMO_FRAMES = (0, 60, 120, 180, 240, 300, 360, 420, 470)
-
-
-def pictures() -> dict[str, Image]:
-    """Return the astronaut, whole, small and off-centre, and frames of the demo clip, RGB."""
-    astronaut = cv2.cvtColor(cv2.imread(str(fetched("astronaut.png"))), cv2.COLOR_BGR2RGB)
-    found = {
-        "astronaut": astronaut,
-        "astronaut_small": cv2.resize(astronaut, (200, 200), interpolation=cv2.INTER_AREA),
-        "astronaut_wide": cv2.copyMakeBorder(astronaut[:400], 0, 0, 100, 300, cv2.BORDER_REFLECT),
-        "astronaut_tall": astronaut[:, 120:330].copy(),
-    }
-    clip = cv2.VideoCapture(str(fetched(DEMO_CLIP)))
-    for index in range(max(DEMO_FRAMES) + 1):
-        is_read, bgr = clip.read()
-        if is_read and index in DEMO_FRAMES:
-            found[f"demo_{index}"] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    return found
+from models.fetch import fetched
+from tests.data.pictures import golden_pictures
 
 
 def main() -> None:
@@ -41,7 +21,7 @@ def main() -> None:
     )
     golden = {"mediapipe": mp.__version__}
     with vision.FaceDetector.create_from_options(options) as detector:
-        for name, image in pictures().items():
+        for name, image in golden_pictures().items():
             found = detector.detect(mp.Image(mp.ImageFormat.SRGB, image.copy())).detections
             golden[name] = [
                 {

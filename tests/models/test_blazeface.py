@@ -14,9 +14,9 @@ import pytest
 
 from app.build import Networks
 from models.blazeface import FaceDetector, anchors
-from models.fetch import DEMO_CLIP, fetched
 from models.geometry import iou
 from models.results import Image
+from tests.data.pictures import golden_pictures
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data/faces_mediapipe.json").read_text())
 PICTURES = [name for name in GOLDEN if name != "mediapipe"]
@@ -34,24 +34,13 @@ def short_range(networks: Networks) -> FaceDetector:
 
 
 @pytest.fixture(scope="module")
-def astronaut() -> Image:
-    return np.asarray(cv2.cvtColor(cv2.imread(str(fetched("astronaut.png"))), cv2.COLOR_BGR2RGB), np.uint8)
+def pictures() -> dict[str, Image]:
+    return golden_pictures()
 
 
 @pytest.fixture(scope="module")
-def pictures(astronaut: Image) -> dict[str, Image]:
-    found = {
-        "astronaut": astronaut,
-        "astronaut_small": np.asarray(cv2.resize(astronaut, (200, 200), interpolation=cv2.INTER_AREA), np.uint8),
-        "astronaut_wide": np.asarray(cv2.copyMakeBorder(astronaut[:400], 0, 0, 100, 300, cv2.BORDER_REFLECT), np.uint8),
-        "astronaut_tall": astronaut[:, 120:330].copy(),
-    }
-    clip = cv2.VideoCapture(str(fetched(DEMO_CLIP)))
-    for index in range(471):
-        _, bgr = clip.read()
-        if f"demo_{index}" in GOLDEN:
-            found[f"demo_{index}"] = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-    return found
+def astronaut(pictures: dict[str, Image]) -> Image:
+    return pictures["astronaut"]
 
 
 @pytest.mark.parametrize("name", PICTURES)
