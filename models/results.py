@@ -55,9 +55,15 @@ class Detections:
         return Detections(self.xyxy[index], self.score[index], self.class_id[index], self.points[index])
 
 
+MISSED = -1
+"""`Tracks.detection_index` of a track that was searched and not found in this frame: its box is a prediction."""
+NOT_SEARCHED = -2
+"""The same where nothing was searched in this frame: its box is a prediction between two detections."""
+
+
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """Tracked boxes; `detection_index`: which detection of this frame was matched, -1 = predicted only."""
+    """Tracked boxes; `detection_index`: which detection of this frame was matched, or MISSED, or NOT_SEARCHED."""
 
     track_id: Int64  # (N,)
     xyxy: Float32  # (N, 4) px

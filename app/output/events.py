@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from app.frame import ExpressionOutput, FrameResult
 from app.output.queued_file import QueuedFile
 from app.runtime.worker import OnError
+from models.results import MISSED
 
 QUEUE = 256
 
@@ -26,7 +27,7 @@ def event(result: FrameResult[Any]) -> dict[str, Any]:
             "id": int(output.tracks.track_id[k]),
             "xyxy": [round(float(v), 2) for v in output.tracks.xyxy[k]],
             "score": round(float(output.tracks.score[k]), 4),
-            "is_predicted": bool(output.tracks.detection_index[k] < 0),
+            "is_predicted": int(output.tracks.detection_index[k]) == MISSED,
             "expression": {
                 "label": output.labels[int(output.prob[k].argmax())],
                 "probs": [round(float(p), 4) for p in output.prob[k]],

@@ -3,21 +3,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from app.frame import Frame
 from app.tracking.sort import Sort, SortSettings
 from models.blazeface import FaceDetector, merge
 from models.geometry import iou
-from models.results import Detections, Float32, Image, Tracks
+from models.results import NOT_SEARCHED, Detections, Float32, Image, Tracks
 
-FULL_RANGE_PERIOD_NS = 300_000_000
+FULL_RANGE_PERIOD_NS = 500_000_000
 """The full range network (3 ms) looks for new far faces this often; the short range one (1 ms) on every frame."""
 CLOSER_LOOKS = 2
 """Tracked faces that the short range network missed and looks at again, enlarged, in one frame (1 ms each)."""
 CLOSER_SIDE = 4.0
 """Side of that enlarged square, in sides of the face: the network likes a face to fill a quarter of its picture."""
 SAME_FACE_IOU = 0.3
+CALM_AGE_S = 0.5
+CALM_STEP_S = 0.1
+CALM_MOTION = 0.05
+"""When a frame need not be searched: all faces known for 0.5 s and moving less than 5 % of their size in a frame, and
+frames less than 0.1 s apart. The predicted box is then well inside what the expression network was trained to bear."""
 
 FACE_TRACKING = SortSettings(
     n_init=2, certain_score=0.9, first_at_once=True, sure_score=0.6, max_age_s=1.5, coast_s=0.25
@@ -28,10 +35,11 @@ a far face stays between two looks of the full range network."""
 
 
 class FaceFinder:
-    """Detect and track faces: short range everywhere, full range now and then, a closer look at faces in between.
+    """Detect and track faces: short range often, full range now and then, a closer look at faces in between.
 
     The short range network misses faces further than about 2 m; the full range one finds them but takes three times
     as long. Once found, a far face is followed by the short range network in an enlarged square around it.
+    While every face is found, known for a while and slow, only every second frame is searched.
     """
 
     def __init__(self, short_range: FaceDetector, full_range: FaceDetector, tracker: Sort) -> None:
@@ -39,19 +47,33 @@ class FaceFinder:
         self._tracks: Tracks | None = None
         self._next_full_ns: int | None = None
         self._next_look = 0
+        self._t_ns = 0
 
-    def detect(self, frame: Frame) -> Detections:
-        """Return the faces of this frame; which networks run depends on the frames before and on `frame.t_ns`."""
+    def detect(self, frame: Frame) -> Detections | None:
+        """Return the faces of this frame, None when it need not be searched.
+
+        Which networks run depends on the frames before and on `frame.t_ns`, never on the clock.
+        """
+        step_s, self._t_ns = abs(frame.t_ns - self._t_ns) / 1e9, frame.t_ns
+        is_full_due = self._next_full_ns is None or not 0 < self._next_full_ns - frame.t_ns <= FULL_RANGE_PERIOD_NS
+        if not is_full_due and self._tracks is not None and is_calm(self._tracks, step_s):
+            return None
         found = [self._short(frame.image)]
-        if self._next_full_ns is None or frame.t_ns >= self._next_full_ns or frame.t_ns < self._next_full_ns - 10**9:
+        if is_full_due:
             self._next_full_ns = frame.t_ns + FULL_RANGE_PERIOD_NS
             found.append(self._full(frame.image))
         else:
             found += self._look_closer(frame.image, found[0])
         return join(found)
 
-    def track(self, detections: Detections, t_ns: int) -> Tracks:
-        self._tracks = self._tracker.update(detections, t_ns)
+    def track(self, detections: Detections | None, t_ns: int) -> Tracks:
+        """Return the faces at `t_ns` from what `detect` gave."""
+        if detections is not None:
+            self._tracks = self._tracker.update(detections, t_ns)
+        else:
+            predicted = self._tracker.predict(t_ns)
+            unsearched = np.full(len(predicted), NOT_SEARCHED, np.int32)
+            self._tracks = dataclasses.replace(predicted, detection_index=unsearched)
         return self._tracks
 
     def _look_closer(self, image: Image, seen: Detections) -> list[Detections]:
@@ -65,6 +87,16 @@ class FaceFinder:
             looks.append(near.take(iou(box, near.xyxy) > 0.1))
         self._next_look += CLOSER_LOOKS
         return looks
+
+
+def is_calm(tracks: Tracks, step_s: float) -> bool:
+    """Whether every track was found in the last frame, is old enough and moves little in one step of `step_s`."""
+    if not len(tracks) or step_s > CALM_STEP_S:
+        return False
+    motion = np.abs(tracks.velocity).max(axis=1) * step_s
+    side = (tracks.xyxy[:, 2:] - tracks.xyxy[:, :2]).max(axis=1)
+    is_found = (tracks.detection_index >= 0).all() and (tracks.age_s > CALM_AGE_S).all()
+    return bool(is_found and (motion < CALM_MOTION * side).all())
 
 
 def is_seen(box: Float32, seen: Detections) -> bool:

@@ -19,7 +19,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QStatic
 from app.frame import ExpressionOutput, FrameResult
 from app.ui.theme import OKABE_ITO, font
 from app.ui.words import word
-from models.results import Image
+from models.results import MISSED, Image
 
 MAX_PANELS = 3
 """Bars are drawn for the largest faces only: more could not be read, and each costs about 0.2 ms."""
@@ -109,7 +109,7 @@ class ExpressionOverlay:
 
     def _paint_box(self, painter: QPainter, box: QRectF, output: ExpressionOutput, k: int) -> None:
         colour = track_colour(int(output.tracks.track_id[k]))
-        is_predicted = bool(output.tracks.detection_index[k] == -1)
+        is_predicted = bool(output.tracks.detection_index[k] == MISSED)
         line_px = max(2.0, self._pencil.size_px / 7)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(self._pencil.pen(SHADE if is_predicted else 0xFF000000, False, line_px + 2))
