@@ -63,7 +63,7 @@ def load(path: Path) -> Settings:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the settings file {path}: {error.strerror}; give another --config") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not a JSON file ({error}); correct it or give another --config") from error
     return parse(fields, path)
 
@@ -102,11 +102,11 @@ def _check_type(path: Path, key: str, value: Any) -> None:
 
 def load_or_default(path: Path) -> tuple[Settings, str | None]:
     """Return the user's settings, or the defaults and a sentence saying where the broken file went."""
-    if not path.exists():
-        return Settings(), None
     try:
         return load(path), None
     except ConfigError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return Settings(), None
         backup = path.with_suffix(".broken.json")
         try:
             path.replace(backup)
@@ -120,13 +120,12 @@ def save(settings: Settings, path: Path) -> None:
     text = json.dumps({"version": VERSION, **dataclasses.asdict(settings)}, indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8"
-        ) as file:
-            new = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name) as beside:
+            new = Path(beside) / path.name
+            with new.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
     except OSError as error:
         raise ConfigError(f"cannot save the settings to {path}: {error.strerror}; they hold until you quit") from error

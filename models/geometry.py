@@ -14,6 +14,9 @@ from models.results import Float32, Image
 # Capture, inference and recording each have a thread; OpenCV's own pool on top makes them wait for each other's cores.
 cv2.setNumThreads(1)
 
+LARGEST_PADDED = 4096
+"""A crop that leaves the image and is larger (px a side; 50 MB) is cut from a smaller copy of the image."""
+
 
 @dataclass(frozen=True)
 class Letterbox:
@@ -88,6 +91,12 @@ def crop_square(image: Image, centre_xy: tuple[float, float], side: float, size:
 def _crop_shrunk(image: Image, left: float, top: float, side: float, size: int) -> Image:
     """Average a square of whole pixels; only the part that lies outside the image is padded."""
     height, width = image.shape[:2]
+    is_inside = left >= 0 and top >= 0 and left + side <= width and top + side <= height
+    if side > LARGEST_PADDED and not is_inside:
+        factor = side / LARGEST_PADDED
+        small_wh = max(1, round(width / factor)), max(1, round(height / factor))
+        image = np.asarray(cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA), np.uint8)
+        return _crop_shrunk(image, left / factor, top / factor, LARGEST_PADDED, size)
     n = max(1, round(side))
     x, y = (int(np.clip(round(v), 1 - n, limit - 1)) for v, limit in ((left, width), (top, height)))
     inside = image[max(0, y) : y + n, max(0, x) : x + n]

@@ -12,6 +12,9 @@ Pace = Literal["realtime", "max"]
 # A source may block for at most 1 s; the rest is left for decoding.
 MAX_WAIT_NS = 900_000_000
 
+# Nobody reads for so long unless the user paused or the machine slept: go on where it stopped.
+PAUSE_NS = 1_000_000_000
+
 
 class Pacer:
     """Ties a source's `t_ns` to `time.monotonic_ns()`; used by the one thread that reads the source."""
@@ -20,9 +23,9 @@ class Pacer:
         self._origin_ns: int | None = None  # monotonic time of t_ns = 0
 
     def late_ns(self, t_ns: int) -> int:
-        """Return how long ago the frame of `t_ns` was due (negative: still to come); the first call says 0."""
+        """Return how long ago the frame of `t_ns` was due (negative: still to come); 0 at first and after a pause."""
         now_ns = time.monotonic_ns()
-        if self._origin_ns is None:
+        if self._origin_ns is None or now_ns - self._origin_ns - t_ns > PAUSE_NS:
             self._origin_ns = now_ns - t_ns
         return now_ns - self._origin_ns - t_ns
 

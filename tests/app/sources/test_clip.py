@@ -242,3 +242,17 @@ def test_shared_clip_decodes_in_full_and_fast() -> None:
     assert frames[-1].t_ns == pytest.approx(399 * 4e7, abs=1e6)
     assert ms_per_frame < 2.0  # 0.3 measured; the program's budget is 3.3 ms for everything
     clip.close()
+
+
+def test_goes_on_where_it_was_paused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_film(tmp_path / "clip.avi", n_frames=30)
+    now_ns = [10**12]
+    monkeypatch.setattr("app.sources.pace.time.monotonic_ns", lambda: now_ns[0])
+    monkeypatch.setattr("app.sources.pace.time.sleep", lambda _s: None)
+    clip = Clip(path, pace="realtime")
+    clip.read()
+    clip.read()
+    now_ns[0] += 60 * 10**9
+    after = clip.read()
+    clip.close()
+    assert after.seq <= 3
