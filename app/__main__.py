@@ -7,17 +7,20 @@ import dataclasses
 import logging
 import os
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from app import cli, config
-from app.build import Networks
 from app.cli import Command
 from app.config import Settings
-from app.headless import run_headless, summary
-from app.inventory import inventory
-from app.output.stats import write_statistics
 from device.errors import AppError, BackendUnavailable
+
+# The rest of the program is loaded where it is used: wrong usage is told at once, and whoever presses Ctrl-C while the
+# libraries load (a second) gets a sentence too.
+if TYPE_CHECKING:
+    from app.build import Networks
 
 log = logging.getLogger(__name__)
 
@@ -51,30 +54,42 @@ def without_display(command: Command) -> Command:
 def run(command: Command) -> None:
     """Do what was asked for; raises AppError, or TimeoutError when a thread hangs."""
     if command.is_list:
+        from app.inventory import inventory
+
         print(inventory())
         return
     if command.compare is not None:
         raise BackendUnavailable(f"--compare {command.compare} is not part of this version; run once for each choice")
     if not command.is_headless and not has_display():
         command = without_display(command)
+    from app.build import Networks
+    from app.output.queued_file import expect_writable
+
+    for flag, output in (("record", command.record), ("events", command.events), ("stats", command.stats)):
+        if output is not None:  # all of them before the first is opened, and so emptied
+            expect_writable(f"--{flag}", output)
     with Networks() as networks:
         if command.is_headless:
-            print(summary(headless(command, networks)))
+            headless(command, networks)
         else:
             window(command, networks)
 
 
-def headless(command: Command, networks: Networks) -> dict[str, object]:
+def headless(command: Command, networks: Networks) -> None:
+    from app.headless import run_headless, summary
+
     if command.record is None:
-        return run_headless(command, networks, None)
+        print(summary(run_headless(command, networks, None)))
+        return
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # drawing only; must not look for a screen
     from app.ui.run import offscreen_annotate  # Qt is loaded only by runs that draw
 
     with offscreen_annotate(command.settings.lang) as annotate:
-        return run_headless(command, networks, annotate)
+        print(summary(run_headless(command, networks, annotate)))
 
 
 def window(command: Command, networks: Networks) -> None:
+    from app.output.stats import write_statistics
     from app.ui.run import run_window
 
     def save(settings: Settings) -> None:
@@ -90,13 +105,21 @@ def main() -> int:
         command = cli.parse()
         logging.basicConfig(level=logging.DEBUG if command.verbose else logging.WARNING, format="%(message)s")
         run(command)
+        sys.stdout.flush()
     except AppError as error:
         print(error, file=sys.stderr)
         return 1
+    except (
+        KeyboardInterrupt
+    ):  # a run that has begun takes the signal as a wish to stop, see app.headless and app.ui.run
+        print("interrupted, no run was going on", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `python -m app --list | head`: nobody reads on, which is no failure to talk about
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except TimeoutError as error:
-        # A thread stuck in a driver would keep the interpreter from ending: everything is saved, so leave now.
-        print(f"{error}; leaving without it", file=sys.stderr, flush=True)
-        os._exit(1)
+        print(f"{error}; leaving without it, what was recorded is whole", file=sys.stderr)
+        return 1
     except Exception as error:
         logging.getLogger(__name__).debug("", exc_info=error)
         print(f"internal error: {type(error).__name__}: {error}; run with --verbose for where", file=sys.stderr)
@@ -104,5 +127,14 @@ def main() -> int:
     return 0
 
 
+def leave(code: int) -> NoReturn:
+    """End the process, also when a thread hangs: `sys.exit` would wait for it for ever."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.current_thread()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,13 +82,6 @@ class Networks:
                     *self._open(load_card(EXPRESSION_CARDS[precision]), backend)
                 )
             return self._expression[key]
-
-    def preload(self) -> None:
-        """Open every network that can be used here."""
-        for precision in EXPRESSION_CARDS:
-            self.expression("cpu", precision)
-        for card in ("blazeface_short", "blazeface_full"):
-            self.face_detector(card)
 
     def __enter__(self) -> Networks:
         return self
@@ -284,13 +278,12 @@ class Program:
         A thread that hangs keeps its source open (closing a device under a running thread may crash), but the
         outputs are finalised all the same.
         """
-        try:
+        with ExitStack() as outputs:
+            if self._events is not None:
+                outputs.callback(self._events.close)
+            outputs.callback(self.stop_recording)
             self.pipeline.stop()
             self.source.close()
-        finally:
-            self.stop_recording()
-            if self._events is not None:
-                self._events.close()
 
     def _deliver(self, result: FrameResult[Any]) -> None:
         """Inference thread: outputs first (they only queue), then the listener."""

@@ -5,16 +5,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from app import config
-from app.config import Settings
+from app.config import ConfigError, Settings
 
 
 @dataclass(frozen=True)
 class Command:
-    """What the user asked for: settings, and what only holds for this run."""
+    """What the user asked for: settings, and what only holds for this run.
+
+    Raises ConfigError when an output would overwrite the source, the settings file or another output.
+    """
 
     settings: Settings
     settings_path: Path
@@ -27,6 +32,26 @@ class Command:
     stats: Path | None
     compare: str | None
     verbose: bool
+
+    def __post_init__(self) -> None:
+        files = {
+            "--record": self.record,
+            "--events": self.events,
+            "--stats": self.stats,
+            "--source": Path(self.settings.source) if self.settings.source else None,
+            "--config": self.settings_path,
+        }
+        named = [(flag, path) for flag, path in files.items() if path is not None]
+        for (output, path), (other, there) in combinations(named, 2):
+            if output not in ("--source", "--config") and is_same_file(path, there):
+                raise ConfigError(f"{output} {path} would overwrite the file of {other}; choose another place for one")
+
+
+def is_same_file(a: Path, b: Path) -> bool:
+    """Whether writing to `a` changes `b`; devices such as /dev/null may be named twice."""
+    if os.path.exists(a) and os.path.exists(b):  # noqa: PTH110  (Path.exists raises for a name that is too long)
+        return a.is_file() and a.samefile(b)
+    return os.path.realpath(a) == os.path.realpath(b)
 
 
 def count(text: str) -> int:

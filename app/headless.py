@@ -44,10 +44,10 @@ class HeadlessRun:
             self._program.start()
             self._wait()
             figures = self._program.statistics()
+            if self._command.stats is not None:  # now: a thread that hangs at the end must not take the figures along
+                write_statistics(figures, self._command.stats)
         finally:
             self._program.close()
-        if self._command.stats is not None:
-            write_statistics(figures, self._command.stats)
         if self.error is not None:
             raise self.error
         return figures

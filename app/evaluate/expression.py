@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import statistics
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from models.expression import SIZE
 from models.results import Float32, Image
 
 PUBLIC_TEST = 1
+N_CLASSES = 7
 
 
 class DataError(AppError):
@@ -79,18 +81,25 @@ def score(prob: Float32, label: NDArray[np.int64], labels: tuple[str, ...]) -> d
 def load_npz(path: Path, subset: str) -> LabelledFaces:
     """Read an .npz; with a `usage` mask only PublicTest rows count, `subset` "clean" needs the `clean` mask."""
     try:
-        with np.load(path) as file:
+        with path.open("rb") as opened, np.load(opened) as file:
             image, label = file["X"], file["y"].astype(np.int64)
             usage, clean = (file.get(name) for name in ("usage", "clean"))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is not an .npz with X (N,48,48) uint8 and y (N,): {error}") from error
-    if image.ndim != 3 or image.shape[1:] != (SIZE, SIZE) or image.dtype != np.uint8 or len(label) != len(image):
-        raise DataError(f"{path}: expected X (N, 48, 48) uint8 and y (N,), found X {image.shape} {image.dtype}")
+    if image.ndim != 3 or image.shape[1:] != (SIZE, SIZE) or image.dtype != np.uint8 or label.shape != image.shape[:1]:
+        raise DataError(
+            f"{path}: expected X (N, 48, 48) uint8 and y (N,), found X {image.shape} {image.dtype}, y {label.shape}"
+        )
+    if len(label) and not 0 <= label.min() <= label.max() < N_CLASSES:
+        raise DataError(f"{path}: expected y from 0 to {N_CLASSES - 1}, found {label.min()} to {label.max()}")
+    for name, mask in (("usage", usage), ("clean", clean)):
+        if mask is not None and mask.shape != label.shape:
+            raise DataError(f"{path}: expected {name} {label.shape}, found {mask.shape}")
     rows = np.ones(len(label), bool) if usage is None else usage == PUBLIC_TEST
     if subset == "clean":
         if clean is None:
             raise DataError(f"{path} has no `clean` mask; use --subset all")
-        rows = clean
+        rows = clean.astype(bool)
     if not rows.any():
         raise DataError(f"{path} has no row to score (subset {subset})")
     part = "all rows" if usage is None else "PublicTest rows"

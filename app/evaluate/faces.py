@@ -43,6 +43,10 @@ def evaluate_faces(path: Path, results: Path | None = None) -> dict[str, Any]:
             if boxes and file.suffix.lower() in PICTURES and file.name not in boxes:
                 continue  # a picture without annotation
             rows.append(score_file(file, networks, boxes.get(file.name), counts.get(file.name), results))
+    if not rows:
+        raise DataError(
+            f"no picture in {path} is named in its .xml; expected {', '.join(sorted(boxes)[:3])} or the like"
+        )
     expected, found = sum(r["expected"] for r in rows), sum(r["found"] for r in rows)
     return {
         "recall": found / expected if expected else None,

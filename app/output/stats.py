@@ -49,7 +49,7 @@ def statistics(run: Run, meters: PipelineMeters, display: Display | None = None)
     wall_s = max(run.wall_s, 1e-9)
     latency = display.latency_ms if display is not None else meters.latency_ms
     p50, p95, p99 = latency.at(50, 95, 99)
-    stages = {name: dict(zip(("p50", "p95"), ms.at(50, 95), strict=True)) for name, ms in meters.stage_ms.items()}
+    stages = {name: dict(zip(("p50", "p95"), ms.at(50, 95), strict=True)) for name, ms in list(meters.stage_ms.items())}
     return {
         "schema": SCHEMA,
         "version": VERSION,

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from device import timed
 from device.backend import Tensors, TensorSpec
 from device.errors import BackendError
 from device.timed import N_RUNS, TimedBackend
@@ -18,7 +18,8 @@ class Echo:
     """A backend that returns what it gets; fails when told to."""
 
     name = "echo"
-    inputs = outputs = (TensorSpec("x", (1,), "float32"),)
+    inputs: tuple[TensorSpec, ...] = (TensorSpec("x", (1,), "float32"),)
+    outputs = inputs
 
     def __init__(self) -> None:
         self.n_closed, self.is_failing = 0, False
@@ -43,7 +44,7 @@ def clock(spans_ms: list[float]) -> Iterator[int]:
 
 def run_all(backend: TimedBackend, spans_ms: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = clock(spans_ms)
-    monkeypatch.setattr(timed.time, "perf_counter_ns", lambda: next(ticks))
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: next(ticks))
     for _ in spans_ms:
         backend.run({"x": np.zeros(1, np.float32)})
 

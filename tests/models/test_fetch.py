@@ -206,7 +206,7 @@ def test_pip_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def hang(command: list[str], timeout: float, **_: object) -> None:
         raise subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(fetch.subprocess, "run", hang)
+    monkeypatch.setattr(subprocess, "run", hang)
     with pytest.raises(FetchError, match=r"pip did not bring pkg==1\.0 within 300 s"):
         fetch.download("pkg==1.0", tmp_path)
 

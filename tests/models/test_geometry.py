@@ -155,9 +155,7 @@ def test_huge_crop_takes_little_memory(side: float) -> None:
     centre=st.tuples(st.floats(-200, 200), st.floats(-200, 200)),
     side=st.floats(0.3, 2000),
 )
-def test_crop_has_only_levels_of_the_picture(
-    shape: tuple[int, int], centre: tuple[float, float], side: float
-) -> None:
+def test_crop_has_only_levels_of_the_picture(shape: tuple[int, int], centre: tuple[float, float], side: float) -> None:
     image = noise(*shape)
     crop = crop_square(image, centre, side, 24)
     assert crop.shape == (24, 24, 3)

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.runtime import meters
 from app.runtime.meters import Percentiles, Rate, Recent, StageTimes
 
 MS = 1_000_000
@@ -51,7 +50,8 @@ def test_rate_of_what_has_stopped_falls_to_zero_within_a_second() -> None:
     assert shown[0] == pytest.approx(30.0)
     assert shown[-1] == 0.0
     assert rate.hz(2 * SECOND + 1) == 0.0
-    assert shown[25] < 30.0  # half a second without a tick is seen already
+    assert (np.diff(shown) <= 1e-6).all()
+    assert shown[40] < 10.0  # 0.8 s without a tick
 
 
 def test_rate_before_two_ticks_and_at_one_instant_is_zero() -> None:
@@ -95,7 +95,7 @@ def test_percentiles_of_nothing_and_beyond_the_range() -> None:
 
 def test_stage_times_add_up_within_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0, 2 * MS, 10 * MS, 13 * MS, 20 * MS, 27 * MS])
-    monkeypatch.setattr(meters.time, "perf_counter_ns", lambda: next(clock))
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: next(clock))
     times = StageTimes()
     with times.stage("detect"):
         pass
@@ -109,9 +109,14 @@ def test_stage_times_add_up_within_a_frame(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_stage_that_fails_is_timed_all_the_same() -> None:
     times = StageTimes()
-    with pytest.raises(RuntimeError), times.stage("detect"):
-        time.sleep(0.002)
-        raise RuntimeError
+
+    def fail() -> None:
+        with times.stage("detect"):
+            time.sleep(0.002)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert times.take()["detect"] >= 2.0
 
 

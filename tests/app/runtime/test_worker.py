@@ -86,7 +86,11 @@ def test_never_started_is_ended() -> None:
 
 def test_a_thread_that_hangs_is_named() -> None:
     release = threading.Event()
-    worker = Worker("stuck one", lambda: release.wait(WAIT_S) and None, lambda name, error: None)
+
+    def step() -> None:
+        release.wait(WAIT_S)
+
+    worker = Worker("stuck one", step, lambda name, error: None)
     worker.start()
     worker.stop()
     with pytest.raises(TimeoutError, match=r"thread 'stuck one' did not stop within 0\.05 s"):

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The event file against its schema, and that nothing in it depends on the clock."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.frame import Frame, FrameResult
+from app.output import events
+from app.output.events import event, open_events
+from models.card import load_card
+from tests.app.output.files import LABELS, Reports, result
+
+SCHEMA: dict[str, Any] = json.loads((Path(events.__file__).parent / "events.schema.json").read_text())
+TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "string": (str,),
+}
+
+
+def faults(schema: dict[str, Any], value: Any, at: str = "event") -> list[str]:
+    """Return what is wrong with `value`, by the part of JSON Schema that the file uses; undescribed keys are wrong."""
+    wrong = []
+    if "enum" in schema and value not in schema["enum"]:
+        wrong.append(f"{at}: {value!r} is none of the values")
+    kind = schema.get("type")
+    if kind is not None and (not isinstance(value, TYPES[kind]) or (kind != "boolean" and isinstance(value, bool))):
+        return [*wrong, f"{at}: {value!r} is no {kind}"]
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        wrong += [f"{at}: {key} is missing" for key in schema.get("required", ()) if key not in value]
+        wrong += [f"{at}: {key} is not described" for key in value if key not in known]
+        wrong += [fault for key in value if key in known for fault in faults(known[key], value[key], f"{at}.{key}")]
+    if isinstance(value, list):
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
+            wrong.append(f"{at}: {len(value)} items")
+        wrong += [fault for k, one in enumerate(value) for fault in faults(schema["items"], one, f"{at}[{k}]")]
+    if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+        wrong.append(f"{at}: {value} is out of range")
+    return wrong
+
+
+def lines(path: Path, n_frames: int = 10) -> bytes:
+    file = open_events(path, True, Reports())
+    for seq in range(n_frames):
+        file.write(result(seq, n_faces=seq % 4))
+    file.close()
+    assert file.n_written == n_frames
+    return path.read_bytes()
+
+
+def test_every_line_fits_the_schema(tmp_path: Path) -> None:
+    content = lines(tmp_path / "out.jsonl").decode()
+    assert content.endswith("\n")
+    parsed = [json.loads(line) for line in content.splitlines()]
+    assert [line["seq"] for line in parsed] == list(range(10))
+    assert [len(line["tracks"]) for line in parsed] == [seq % 4 for seq in range(10)]
+    assert [fault for line in parsed for fault in faults(SCHEMA, line)] == []
+    assert {track["is_predicted"] for line in parsed for track in line["tracks"]} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"seq": -1}, "event.seq: -1 is out of range"),
+        ({"seq": 1.5}, "event.seq: 1.5 is no integer"),
+        ({"size": [1]}, "event.size: 1 items"),
+        ({"more": 1}, "event: more is not described"),
+        ({"tracks": [{}]}, "event.tracks[0]: id is missing"),
+    ],
+)
+def test_the_checker_finds_faults(change: dict[str, Any], fault: str) -> None:
+    assert fault in faults(SCHEMA, event(result(0)) | change)
+    assert faults(SCHEMA, event(result(0))) == []
+
+
+def test_labels_of_the_schema_are_those_of_the_card() -> None:
+    track = SCHEMA["properties"]["tracks"]["items"]["properties"]
+    assert tuple(track["expression"]["properties"]["label"]["enum"]) == load_card("expression_float").labels == LABELS
+
+
+def test_values_are_those_of_the_result() -> None:
+    one = result(3, n_faces=3)
+    found = event(one)
+    assert (found["seq"], found["t_ns"], found["size"]) == (3, one.frame.t_ns, [64, 48])
+    for k, track in enumerate(found["tracks"]):
+        assert track["id"] == k + 1
+        assert track["xyxy"] == pytest.approx(one.output.tracks.xyxy[k].tolist(), abs=0.00501)
+        assert track["score"] == pytest.approx(float(one.output.tracks.score[k]), abs=5.1e-5)
+        assert track["is_predicted"] == (k == 1)
+        probs = track["expression"]["probs"]
+        assert probs == pytest.approx(one.output.prob[k].tolist(), abs=5.1e-5)
+        assert track["expression"]["label"] == LABELS[probs.index(max(probs))]
+
+
+def test_same_results_give_the_same_bytes(tmp_path: Path) -> None:
+    assert lines(tmp_path / "a.jsonl") == lines(tmp_path / "b.jsonl")
+
+
+def test_nothing_depends_on_the_clock() -> None:
+    one = result(3)
+    late = Frame(one.frame.image, one.frame.seq, one.frame.captured_ns + 10**9, one.frame.t_ns)
+    other = FrameResult(late, one.output, {"detect": 5.0}, "cpu", "float", {"net": "net.tflite"})
+    assert event(other) == event(one)
+    assert event(result(4)) != event(one)
+
+
+def test_fifty_faces_are_one_whole_line(tmp_path: Path) -> None:
+    file = open_events(tmp_path / "out.jsonl", True, Reports())
+    file.write(result(0, n_faces=50))
+    file.close()
+    (line,) = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert [track["id"] for track in json.loads(line)["tracks"]] == list(range(1, 51))
