@@ -42,7 +42,8 @@ def evaluate_faces(path: Path, results: Path | None = None) -> dict[str, Any]:
         for file in files:
             if boxes and file.suffix.lower() in PICTURES and file.name not in boxes:
                 continue  # a picture without annotation
-            rows.append(score_file(file, networks, boxes.get(file.name), counts.get(file.name), results))
+            row = score_file(file, networks, boxes.get(file.name), counts.get(file.name), results)
+            rows.append({**row, "name": str(file.relative_to(path)) if path.is_dir() else file.name})
     if not rows:
         raise DataError(
             f"no picture in {path} is named in its .xml; expected {', '.join(sorted(boxes)[:3])} or the like"

@@ -30,7 +30,11 @@ class Rate:
             self._forget(now_ns)
 
     def hz(self, now_ns: int) -> float:
-        """Return events a second: those after the oldest one kept, over the time since that one (0 if fewer than 2)."""
+        """Return events a second of those kept, 0 if fewer than 2.
+
+        All but the first count, over the time from the first to the last (or from the last to now, if that is longer:
+        a source that stopped does not keep its old rate).
+        """
         with self._lock:
             self._forget(now_ns)
             if len(self._ticks) < 2:

@@ -102,8 +102,10 @@ class Pipeline:
         self._capture.stop()
         self._infer.stop()
         self.pending.close()
-        self._capture.join(timeout_s)
-        self._infer.join(timeout_s)
+        try:
+            self._capture.join(timeout_s)
+        finally:
+            self._infer.join(timeout_s)
 
     def _capture_one(self) -> None:
         if not self._running.wait(0.05):

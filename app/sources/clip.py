@@ -122,5 +122,5 @@ def _why_no_file(path: Path) -> str:
     if path.is_dir():
         return f"{path} is a directory; give the path of one video or picture file"
     if path.exists():
-        return f"{path} is a device, not a file; choose a camera with --source camera:N"
+        return f"{path} is a device or a pipe, not a file; give a file, or a camera as --source camera:N"
     return f"no file at {path}; give the path of a video or picture file"
