@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The low-bit machine on a CPU: same bytes of the arena and same error codes as device/lowbit/emulator.py. */
+#ifndef ACCEL_CPU_H
+#define ACCEL_CPU_H
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Error codes of section 8 that software can meet, and one of its own. */
+enum {
+  ACCEL_OK = 0,
+  ACCEL_BAD_TAG = 1,
+  ACCEL_BAD_OP = 3,
+  ACCEL_BAD_FIELD = 4,
+  ACCEL_BAD_ALIGN = 5,
+  ACCEL_BUFFER_FULL = 6,
+  ACCEL_OUT_OF_ARENA = 7,
+  ACCEL_NO_MEMORY = -1 /* the host has no room for the working copies of a layer */
+};
+
+/* Kernels; ACCEL_AUTO takes the fastest this CPU has. */
+enum { ACCEL_AUTO = -1, ACCEL_PLAIN = 0, ACCEL_AVX2 = 1, ACCEL_AVX512 = 2, ACCEL_NEON = 3 };
+
+/* Execute n descriptors of 16 words in order; stops at the first error and returns it. Touches nothing outside
+ * arena[0..bytes-1]. May run in several threads at once on different arenas. */
+int accel_cpu_run(uint8_t *arena, uint32_t bytes, const uint32_t *descriptors, uint32_t n);
+
+/* Use one kernel for all later runs of the process (tests, measurements). Returns the kernel in use, or -1 and changes
+ * nothing when this CPU or this build does not have it. */
+int accel_cpu_force(int level);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
