@@ -108,7 +108,7 @@ def main() -> int:
     load_before = os.getloadavg()[0]
     try:
         rows = measure(1 if given.quick else 3, 200 if given.quick else None, given.peers)
-        association = measure_association()
+        association = measure_association(100 if given.quick else 300, peer=given.peers)
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

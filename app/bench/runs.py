@@ -24,7 +24,10 @@ class BenchError(AppError):
 
 @dataclass(frozen=True)
 class RunFigures:
-    """One run over a clip: frames a second of wall time, processor time a frame, memory of the process."""
+    """One run over a clip: frames a second of wall time, processor time a frame, memory of the process.
+
+    `fps` counts from the first frame; `cpu_ms` is that of the whole process, so a short clip bears much of its start.
+    """
 
     fps: float
     cpu_ms: float
