@@ -74,7 +74,7 @@ def to_int8(float_path: Path, samples: Iterable[NDArray[np.float32]], path: Path
     """Quantise weights (per channel) and activations to int8 with ranges taken from `samples` (network inputs).
 
     The quantiser's own calibration averages the extremes of the samples, which clips half of them. Here each tensor's
-    range holds the extremes of 99 of 100 samples: on FER2013 the median change of a probability fell from 0.025 to 0.005.
+    range holds the extremes of 99 of 100 samples: the median change of a probability fell from 0.025 to 0.005.
     """
     from ai_edge_quantizer import quantizer, recipe
 
@@ -88,11 +88,11 @@ def to_int8(float_path: Path, samples: Iterable[NDArray[np.float32]], path: Path
 
 def joint_ranges(found: list[dict[str, dict[str, Any]]], percent: float = 99) -> dict[str, dict[str, Any]]:
     """Return the ranges {tensor: {"min", "max", ...}} that hold the extremes of `percent` of the samples."""
-    joint = {}
+    at = {"min": 100 - percent, "max": percent}
+    joint: dict[str, dict[str, Any]] = {}
     for tensor, first in found[0].items():
-        extremes = {
-            name: np.stack([ranges[tensor][name] for ranges in found]) for name in ("min", "max") if name in first
-        }
-        at = {"min": 100 - percent, "max": percent}
-        joint[tensor] = {**first, **{n: np.percentile(v, at[n], axis=0).astype(v.dtype) for n, v in extremes.items()}}
+        joint[tensor] = dict(first)
+        for name in at.keys() & first.keys():
+            extremes = np.stack([ranges[tensor][name] for ranges in found])
+            joint[tensor][name] = np.percentile(extremes, at[name], axis=0).astype(extremes.dtype)
     return joint

@@ -18,6 +18,7 @@ from models.convert.tflite import (  # noqa: E402
     ConversionError,
     Deployed,
     fold_space_to_depth,
+    joint_ranges,
     operators,
     refuse_transposes,
     to_float,
@@ -148,6 +149,13 @@ def test_float_file_equals_the_network(tmp_path: Path) -> None:
     assert np.abs(found - expected).max() < 1e-4
     to_int8(tmp_path / "net.tflite", [grey], tmp_path / "int8.tflite")
     assert TfliteBackend(tmp_path / "int8.tflite").inputs[0].dtype == "int8"
+
+
+def test_joint_ranges_hold_the_extremes_of_most_samples() -> None:
+    found = [{"x": {"min": np.array([-k]), "max": np.array([2.0 * k]), "num_samples": 1}} for k in range(101)]
+    joint = joint_ranges(found)["x"]
+    assert joint["min"].tolist() == [-99]
+    assert joint["max"].tolist() == [198.0]
 
 
 def test_a_transpose_is_refused(tmp_path: Path) -> None:
