@@ -170,7 +170,8 @@ def test_stopped_program_leaves_whole_files(tmp_path: Path, number: signal.Signa
 
 
 BLOCK = """
-import runpy, threading
+import runpy, signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start what runs in its background without
 import {module}
 count = 0
 true = {module}.{name}
