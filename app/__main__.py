@@ -93,7 +93,7 @@ def window(command: Command, networks: Networks) -> None:
     from app.ui.run import run_window
 
     def save(settings: Settings) -> None:
-        config.save(settings, command.settings_path)
+        config.save_changes(command.settings, settings, command.settings_path)
 
     figures = run_window(command, networks, save, process_started_ns())
     if command.stats is not None and figures is not None:

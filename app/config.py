@@ -115,6 +115,17 @@ def load_or_default(path: Path) -> tuple[Settings, str | None]:
         return Settings(), f"{error}; defaults are used, the file was kept as {backup}."
 
 
+def save_changes(before: Settings, after: Settings, path: Path) -> None:
+    """Write what the user changed between `before` and `after`; the rest of the file stays. Raises ConfigError.
+
+    A flag holds for its run: `--kiosk` or `--source clip.mp4` once must not be how the program starts from then on.
+    """
+    names = [field.name for field in dataclasses.fields(Settings)]
+    changed = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
+    stored, _ = load_or_default(path)
+    save(dataclasses.replace(stored, **changed), path)
+
+
 def save(settings: Settings, path: Path) -> None:
     """Write `path` atomically: a crash or a full disk leaves the old file whole. Raises ConfigError."""
     text = json.dumps({"version": VERSION, **dataclasses.asdict(settings)}, indent=2) + "\n"

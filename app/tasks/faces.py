@@ -15,7 +15,7 @@ from models.geometry import iou
 from models.results import NOT_SEARCHED, Detections, Float32, Image, Tracks
 
 FULL_RANGE_PERIOD_NS = 500_000_000
-"""The full range network (3 ms) looks for new far faces this often; the short range one (1 ms) on every frame."""
+"""The full range network (3 ms) looks for new far faces this often; the short range one takes 1 ms."""
 DOUBT_WAIT_NS = 400_000_000
 """A doubtful new face brings the next look of the full range network forward by so much (to 0.1 s after the last)."""
 SURE_ALONE = 0.75

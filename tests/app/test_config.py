@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app import config
-from app.config import ALLOWED, ConfigError, Settings, load, load_or_default, save
+from app.config import ALLOWED, ConfigError, Settings, load, load_or_default, save, save_changes
 
 CHANGED = Settings("camera:1", "pose", "int8", "cpu", "hybrid", "max", "ja", True, True, (1, -2, 300, 400), "films")
 NUMBERS = st.integers(-99_999, 99_999)
@@ -174,3 +174,11 @@ def test_settings_stay_where_the_user_keeps_settings(monkeypatch: pytest.MonkeyP
     assert config.default_path() == Path("/a/b/edge-vision/settings.json")
     monkeypatch.delenv("XDG_CONFIG_HOME")
     assert config.default_path() == Path.home() / ".config/edge-vision/settings.json"
+
+
+def test_a_flag_holds_for_its_run_and_a_choice_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    save(Settings(mirror=True), path)
+    started = dataclasses.replace(load(path), kiosk=True, source="clip.mp4", pace="max")
+    save_changes(started, dataclasses.replace(started, precision="int8"), path)
+    assert load(path) == Settings(mirror=True, precision="int8")
