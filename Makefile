@@ -6,6 +6,7 @@ RUN := .venv/.run
 DEV := .venv/.dev
 TRAIN := .venv/.train
 NET ?= expression
+PRECISION ?= float
 export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: help
@@ -41,12 +42,14 @@ imports: $(DEV)
 format: $(DEV) ## rewrite the sources in the one format
 	$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 
-.PHONY: test-train train convert
+.PHONY: test-train train explore convert
 test-train: $(TRAIN) ## tests of training and conversion (needs PyTorch: a large download)
 	$(PY) -m pytest tests/models/train $(ARGS)
-train: $(TRAIN) ## train a network, resuming where it stopped: NET=expression ARGS="--seed 1"
-	$(PY) -m models.train $(NET) $(ARGS)
-convert: $(TRAIN) ## trained weights to .tflite files and cards
+train: $(TRAIN) ## train a network, resuming where it stopped: NET=expression PRECISION=float|w1a2 ARGS="--seed 1"
+	$(PY) -m models.train $(NET) --precision $(PRECISION) $(ARGS)
+explore: $(TRAIN) ## train and time a grid of networks: out/explore/report.html
+	$(PY) -m models.train.explore $(ARGS)
+convert: $(TRAIN) ## trained weights to .tflite files, the low-bit program, and cards
 	$(PY) -m models.convert $(NET) $(ARGS)
 
 .PHONY: bench soak golden translations

@@ -92,9 +92,9 @@ def pack_raw(values: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
 
 
 def unpack_raw(words: NDArray[np.int32], width_px: int) -> NDArray[np.int32]:
-    """Return the (32 * Cb, H, width) accumulators of [Cb][H][W4][32] words."""
+    """Return the (32 * Cb, H, width) accumulators of [Cb][H][W4][32] words, a copy in every case."""
     cb, height = words.shape[:2]
-    return np.ascontiguousarray(np.moveaxis(words[:, :, :width_px], -1, 1)).reshape(cb * LANES, height, width_px)
+    return np.array(np.moveaxis(words[:, :, :width_px], -1, 1), order="C").reshape(cb * LANES, height, width_px)
 
 
 def pack_constants(weights: NDArray[np.int8], thresholds: NDArray[np.int32] | None) -> NDArray[np.uint8]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The expression network from trained weights to two files and their cards, measured as they will run."""
+"""The expression network from trained weights to its files and cards, measured as they will run."""
 
 from __future__ import annotations
 
@@ -11,40 +11,67 @@ from typing import Any
 import numpy as np
 import torch
 
+from device.lowbit.bundle_file import save_bundle
+from device.lowbit.compiler import compile_network
+from device.lowbit.linker import link
 from device.registry import open_backend
 from models.card import CARDS, WEIGHTS, load_card
 from models.convert.tflite import Deployed, operators, to_float, to_int8
 from models.expression import ExpressionClassifier
+from models.lowbit.fold import fold
+from models.lowbit.modules import Precision
+from models.lowbit.trained import load_trained, save_trained
 from models.nets.expression import CLASSES, ExpressionNet
-from models.train.expression import Faces, load_faces
+from models.train.fer2013 import Faces, load_faces
 
 N_CALIBRATION = 256
 """Training faces (evenly spread over the rows) that set the int8 ranges."""
+SLOTS = 4
+"""Faces that may wait for the accelerator at once."""
+BACKEND = {"float": "cpu", "int8": "cpu", "w1a2": "lowbit"}
+BITS: dict[str, dict[str, int | str]] = {
+    "float": {"weights": 32, "activations": 32, "first layer": 32, "last layer": 32},
+    "int8": {"weights": 8, "activations": 8, "first layer": 8, "last layer": 8},
+    "w1a2": {"weights": 1, "activations": 2, "first layer": "1, input 8", "last layer": "1, sums 24"},
+}
+"""What each file computes with."""
 
 
-def convert(trained: Path, data: Path) -> list[dict[str, Any]]:
-    """Write `expression_float` and `expression_int8` with their cards; return the cards."""
-    net = ExpressionNet()
-    net.load_state_dict(torch.load(trained / "weights.pt", map_location="cpu", weights_only=True))
+def convert(float_run: Path, w1a2_run: Path, data: Path) -> list[dict[str, Any]]:
+    """Write the float, int8 and w1a2 files with their cards from the folders of two training runs; return the cards."""
     train, public, clean = load_faces(data)
     WEIGHTS.mkdir(exist_ok=True)
+    net = load_net(float_run, Precision.FLOAT)
+    write_tflite(net, train)
+    kept = WEIGHTS / "expression_w1a2.npz"
+    save_trained(load_net(w1a2_run, Precision.W1A2), kept)
+    save_bundle(link([compile_network(fold(load_trained(kept)))], SLOTS), WEIGHTS / "expression_w1a2.json")
+    size = count(net)
+    runs = {"float": float_run, "int8": float_run, "w1a2": w1a2_run}
+    return [write_card(precision, run, public, clean.numpy(), size) for precision, run in runs.items()]
+
+
+def load_net(run: Path, precision: Precision) -> ExpressionNet:
+    """Return the trained network of a run, ready to be read (eval mode)."""
+    shape = json.loads((run / "summary.json").read_text())["shape"]
+    net = ExpressionNet(precision, tuple((channels, kernel, stride) for channels, kernel, stride in shape))
+    net.load_state_dict(torch.load(run / "weights.pt", map_location="cpu", weights_only=True))
+    return net.eval()
+
+
+def write_tflite(net: ExpressionNet, train: Faces) -> None:
+    """Write the float file, and the int8 file with ranges from Training faces."""
     float_path, int8_path = WEIGHTS / "expression_float.tflite", WEIGHTS / "expression_int8.tflite"
     to_float(Deployed(net), (1, 48, 48, 1), float_path)
     rows = np.linspace(0, len(train.label) - 1, N_CALIBRATION).astype(int)
     grey = train.image.numpy()[rows].astype(np.float32)
-    # A black and a white corner in each sample keep the input's range at exactly -1..1.
+    # A black and a white corner in each sample keep the input's range at exactly 0..1.
     grey[:, 0, 0], grey[:, -1, -1] = 0, 255
-    to_int8(float_path, (grey / 127.5 - 1)[:, None, :, :, None], int8_path)
-    summary = json.loads((trained / "summary.json").read_text())
-    macs_and_parameters = count(net)
-    return [
-        write_card(path, precision, public, clean.numpy(), summary, macs_and_parameters)
-        for path, precision in ((float_path, "float"), (int8_path, "int8"))
-    ]
+    to_int8(float_path, (grey / 255)[:, None, :, :, None], int8_path)
 
 
 def count(net: ExpressionNet) -> dict[str, int]:
-    """Return parameters and multiply-adds of the deployed network."""
+    """Return weights and multiply-adds of the deployed network."""
     macs = 0
 
     def add(layer: Any, _inputs: Any, output: Any) -> None:
@@ -52,7 +79,7 @@ def count(net: ExpressionNet) -> dict[str, int]:
         macs += layer.weight[0].numel() * output.numel()
 
     deployed = Deployed(net).eval()
-    layers = [m for m in deployed.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.Linear))]
+    layers = [m for m in deployed.modules() if isinstance(m, torch.nn.Conv2d)]
     hooks = [layer.register_forward_hook(add) for layer in layers]
     deployed(torch.zeros(1, 1, 48, 48))
     for hook in hooks:
@@ -60,38 +87,14 @@ def count(net: ExpressionNet) -> dict[str, int]:
     return {"parameters": sum(p.numel() for p in deployed.parameters()), "macs": macs}
 
 
-def write_card(
-    path: Path, precision: str, public: Faces, clean: Any, summary: dict[str, Any], size: dict[str, int]
-) -> dict[str, Any]:
+def write_card(precision: str, run: Path, public: Faces, clean: Any, size: dict[str, int]) -> dict[str, Any]:
     """Write the card of one file, then measure the file through the code the program runs and add the figures."""
-    bits = 32 if precision == "float" else 8
-    card: dict[str, Any] = {
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "task": "expression",
-        "precision": precision,
-        "bits": {"weights": bits, "activations": bits, "first layer": bits, "last layer": bits},
-        "input": {"size": 48, "range": [-1, 1], "colour": "grey"},
-        "output": "seven probabilities that sum to 1",
-        "labels": list(CLASSES),
-        **size,
-        "bytes": path.stat().st_size,
-        "operators": dict(operators(path)),
-        "training": {
-            "data": "FER2013 Training rows (28,709 faces) with the FER+ votes as a second head that is not exported",
-            "recipe": summary["recipe"],
-            "teacher": summary.get("teacher"),
-            "dev_set": "PublicTest: the recipe was chosen by its figure, PrivateTest was never seen",
-        },
-        "calibration": None
-        if precision == "float"
-        else f"{N_CALIBRATION} Training faces, static, per-channel weights, extremes of 99 %",
-        "licence": "Apache-2.0 (weights trained on FER2013, a research set without a formal licence)",
-        "limits": "48x48 grey frontal faces with noisy labels; disgust and fear are weak; not a measure of feelings",
-    }
+    path = WEIGHTS / f"expression_{precision}{'.json' if precision == 'w1a2' else '.tflite'}"
     card_path = CARDS / f"expression_{precision}.json"
+    card = describe(precision, path, json.loads((run / "summary.json").read_text()), size)
     card_path.write_text(json.dumps(card, indent=2) + "\n")
-    classifier = ExpressionClassifier(load_card(card_path.stem), open_backend("cpu", path))
+    backend = open_backend(BACKEND[precision], path)
+    classifier = ExpressionClassifier(load_card(card_path.stem), backend)
     prob = np.stack([classifier.classify_grey(face) for face in public.image.numpy()])
     label, found = public.label.numpy(), prob.argmax(1)
     card["measured"] = {
@@ -100,8 +103,39 @@ def write_card(
         "recall": {name: round(float((found[label == k] == k).mean()), 3) for k, name in enumerate(CLASSES)},
         "n": len(label),
         "n_clean": int(clean.sum()),
-        "conditions": "one pass, no flip averaging, LiteRT 2.3.0 on the CPU; 280 PublicTest faces also stand in "
+        "conditions": f"one pass, no flip averaging, backend {backend.name}; 280 PublicTest faces also stand in "
         "Training (true of the original set), `clean` leaves them out",
     }
     card_path.write_text(json.dumps(card, indent=2) + "\n")
+    return card
+
+
+def describe(precision: str, path: Path, summary: dict[str, Any], size: dict[str, int]) -> dict[str, Any]:
+    """Return the card without measured figures."""
+    files = [path, path.with_suffix(".bin")] if precision == "w1a2" else [path]
+    card: dict[str, Any] = {
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "task": "expression",
+        "precision": precision,
+        "bits": BITS[precision],
+        "input": {"size": 48, "range": [0, 255] if precision == "w1a2" else [0, 1], "colour": "grey"},
+        "output": "seven class scores" if precision == "w1a2" else "seven probabilities that sum to 1",
+        "labels": list(CLASSES),
+        **size,
+        "bytes": sum(file.stat().st_size for file in files),
+        "training": {
+            "data": "FER2013 Training rows (28,709 faces) with the FER+ votes as a second head that is not exported",
+            "recipe": summary["recipe"],
+            "teachers": summary["teachers"],
+            "start": summary["start"],
+            "dev_set": "PublicTest: the recipe was chosen by its figure, PrivateTest was never seen",
+        },
+        "licence": "Apache-2.0 (weights trained on FER2013, a research set without a formal licence)",
+        "limits": "48x48 grey frontal faces with noisy labels; disgust and fear are weak; not a measure of feelings",
+    }
+    if precision != "w1a2":
+        card["operators"] = dict(operators(path))
+    if precision == "int8":
+        card["calibration"] = f"{N_CALIBRATION} Training faces, static, per-channel weights, extremes of 99 %"
     return card

@@ -23,29 +23,14 @@ class ConversionError(AppError):
 
 
 class Deployed(nn.Module):
-    """The expression network as it is exported: class probabilities, the space-to-depth folded into the first layer."""
+    """The expression network as it is exported: class probabilities, without dropout and the votes."""
 
     def __init__(self, net: ExpressionNet) -> None:
         super().__init__()
-        layers = list(net.features)
-        self.features = nn.Sequential(fold_space_to_depth(layers[1][0]), *list(layers[1])[1:], *layers[2:])
-        self.classes = net.classes
+        self.features, self.classes = net.features, net.classes
 
     def forward(self, image: Tensor) -> Tensor:
-        return torch.softmax(self.classes(self.features(image)), 1)
-
-
-def fold_space_to_depth(conv: nn.Conv2d) -> nn.Conv2d:
-    """Return the 6x6 convolution with stride 2 that equals space-to-depth by 2 followed by a 3x3 convolution.
-
-    `PixelUnshuffle` puts image pixel (2y + dy, 2x + dx) into channel 2 dy + dx; in NHWC it would become transposes.
-    """
-    outputs = conv.weight.shape[0]
-    folded = nn.Conv2d(1, outputs, 6, stride=2, padding=2, bias=False)
-    with torch.no_grad():
-        taps = conv.weight.reshape(outputs, 2, 2, 3, 3).permute(0, 3, 1, 4, 2)  # o, ky, dy, kx, dx
-        folded.weight.copy_(taps.reshape(outputs, 1, 6, 6))
-    return folded
+        return torch.softmax(self.classes(self.features(image)).flatten(1), 1)
 
 
 def operators(path: Path) -> Counter[str]:
@@ -61,11 +46,13 @@ def refuse_transposes(path: Path) -> None:
         raise ConversionError(f"{path} holds {n_transposes} TRANSPOSE operators, expected none; keep the graph NHWC")
 
 
-def to_float(net: nn.Module, shape_nhwc: tuple[int, int, int, int], path: Path) -> None:
-    """Write `net` (NCHW in PyTorch) as a float32 file that takes NHWC."""
+def to_float(
+    net: nn.Module, shape_nhwc: tuple[int, int, int, int], path: Path, image_outputs: tuple[int, ...] = ()
+) -> None:
+    """Write `net` (NCHW in PyTorch) as a float32 file that takes NHWC, and gives NHWC at `image_outputs`."""
     import litert_torch  # takes seconds to import
 
-    channels_last = litert_torch.to_channel_last_io(net.eval(), args=[0])
+    channels_last = litert_torch.to_channel_last_io(net.eval(), args=[0], outputs=list(image_outputs))
     litert_torch.convert(channels_last, (torch.zeros(shape_nhwc),)).export(str(path))
     refuse_transposes(path)
 

@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The expression network: a 48x48 grey face in, seven class scores out (PyTorch definition)."""
+"""A residual expression network that teaches the one that is shipped; it needs no machine but PyTorch."""
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor, nn
 
-CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""The classes in FER2013's order."""
-
-N_VOTES = 10
-"""Columns of the FER+ votes: eight emotions, "unknown" and "not a face" (Barsoum et al., ICMI 2016)."""
+from models.nets.expression import CLASSES, N_VOTES
 
 
 def conv_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
@@ -36,15 +30,15 @@ class Residual(nn.Module):
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.activation(x + self.body(x)))
+        out: Tensor = self.activation(x + self.body(x))
+        return out
 
 
-class ExpressionNet(nn.Module):
-    """About 0.7 M parameters and 72 M multiply-adds.
+class ExpressionTeacher(nn.Module):
+    """About 0.7 M parameters and 72 M multiply-adds, with residual adds, max pooling and a depthwise layer.
 
     The first layer is a space-to-depth (24x24x4), the last spatial layer a depthwise 6x6 convolution that weighs every
     place of an aligned face by itself (MobileFaceNet, Chen et al. 2018) instead of averaging them.
-    `votes` is a second head on the FER+ votes; it only serves training and is not exported.
     """
 
     def __init__(self, widths: tuple[int, int, int] = (48, 96, 136), dropout: float = 0.3) -> None:
@@ -69,10 +63,10 @@ class ExpressionNet(nn.Module):
         self.votes = nn.Linear(wide, N_VOTES)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return class logits (N, 7) of `image` (N, 1, 48, 48), grey levels scaled to -1..1."""
-        return cast(Tensor, self.classes(self.features(image)))
+        """Return class logits (N, 7) of `image` (N, 1, 48, 48), grey levels scaled to 0..1."""
+        return self.both_heads(image)[0]
 
     def both_heads(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return class logits (N, 7) and FER+ vote logits (N, 10)."""
-        features = self.features(image)
+        features = self.features(image * 2 - 1)
         return self.classes(features), self.votes(features)

@@ -6,93 +6,69 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
+from device.errors import AppError
+from models.lowbit.modules import Precision
 from models.nets.expression import CLASSES, ExpressionNet
+from models.nets.expression_teacher import ExpressionTeacher
+from models.train.fer2013 import Faces, augment, to_input
+
+
+class TrainingError(AppError):
+    """A run that cannot go on."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What a run depends on, besides the data; written into the log."""
 
+    precision: Precision = Precision.FLOAT
     epochs: int = 60
     batch: int = 128
     learning_rate: float = 4e-3
     weight_decay: float = 0.05
     warmup_epochs: float = 3.0
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.05
     vote_weight: float = 0.5
-    mixup: float = 0.2
-    distil_weight: float = 0.0
+    teacher_share: float = 0.6
+    mixup: float = 0.1
+    dropout: float = 0.2
     ema_decay: float = 0.998
     seed: int = 0
     max_steps: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Faces:
-    """`image` (N, 48, 48) uint8, `label` (N,) int64, `votes` (N, 10) float32 rows that sum to 1 (or 0: no votes)."""
-
-    image: Tensor
-    label: Tensor
-    votes: Tensor
-
-
-def load_faces(path: Path) -> tuple[Faces, Faces, Tensor]:
-    """Return the Training rows, the PublicTest rows, and which PublicTest rows are `clean` (N,) bool."""
-    with np.load(path) as file:
-        image, label, usage = torch.from_numpy(file["X"]), torch.from_numpy(file["y"].astype(np.int64)), file["usage"]
-        raw = np.clip(file["ferplus_votes"].astype(np.float32), 0, None)
-        clean = torch.from_numpy(file["clean"][usage == 1])
-    votes = torch.from_numpy(raw / np.maximum(raw.sum(axis=1, keepdims=True), 1))
-    train, public = (Faces(image[usage == part], label[usage == part], votes[usage == part]) for part in (0, 1))
-    return train, public, clean
+RECIPES = {
+    Precision.FLOAT: Recipe(),
+    Precision.W1A2: Recipe(
+        precision=Precision.W1A2, learning_rate=2e-3, weight_decay=0.0, warmup_epochs=1.0, mixup=0.1, dropout=0.1
+    ),
+}
+"""A w1a2 network starts from the weights of its float twin and needs less to keep it from learning by heart."""
 
 
-def to_input(image: Tensor) -> Tensor:
-    """Return (N, 1, 48, 48) float32 in -1..1 of (N, 48, 48) uint8."""
-    return image.float().div(127.5).sub(1)[:, None]
-
-
-def augment(x: Tensor) -> Tensor:
-    """Flip, turn (15 degrees), scale (15 %), shift (12 %), light, and a grey patch: what a tracked box does."""
-    n = len(x)
-    angle, scale = (torch.rand(n) - 0.5) * 0.52, 1 + (torch.rand(n) - 0.5) * 0.3
-    flip = (torch.rand(n) < 0.5).float() * 2 - 1
-    affine = torch.zeros(n, 2, 3)
-    affine[:, 0, 0], affine[:, 0, 1] = torch.cos(angle) * scale * flip, -torch.sin(angle) * scale
-    affine[:, 1, 0], affine[:, 1, 1] = torch.sin(angle) * scale * flip, torch.cos(angle) * scale
-    affine[:, :, 2] = (torch.rand(n, 2) - 0.5) * 0.24
-    grid = functional.affine_grid(affine, list(x.shape), align_corners=False)
-    x = functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
-    x = x * (1 + (torch.rand(n, 1, 1, 1) - 0.5) * 0.5) + (torch.rand(n, 1, 1, 1) - 0.5) * 0.4
-    return erase(x.clamp(-1, 1))
-
-
-def erase(x: Tensor, probability: float = 0.5) -> Tensor:
-    """Put one grey rectangle of 6..20 px a side on some images (random erasing, Zhong et al. 2017)."""
-    n, size = len(x), x.shape[-1]
-    at = torch.arange(size)[None]
-    low, length = torch.rand(2, n, 1) * size, 6 + torch.rand(2, n, 1) * 14
-    rows = (at >= low[0] - length[0] / 2) & (at < low[0] + length[0] / 2)
-    columns = (at >= low[1] - length[1] / 2) & (at < low[1] + length[1] / 2)
-    hidden = rows[:, None, :, None] & columns[:, None, None, :] & (torch.rand(n, 1, 1, 1) < probability)
-    return torch.where(hidden, torch.rand(n, 1, 1, 1) * 2 - 1, x)
-
-
-def predict(net: ExpressionNet, image: Tensor) -> Tensor:
+def predict(net: nn.Module, image: Tensor) -> Tensor:
     """Return class probabilities (N, 7) of uint8 images (N, 48, 48); one pass each, no flip averaging."""
     net.eval()
     device = next(net.parameters()).device
     with torch.inference_mode():
         return torch.cat([net(to_input(part).to(device)).float().softmax(1).cpu() for part in image.split(512)])
+
+
+def soft_labels(teachers: list[nn.Module], image: Tensor) -> Tensor:
+    """Return the teachers' mean probabilities (N, 7) of uint8 images (N, 48, 48), each seen as it is and mirrored.
+
+    Hinton et al. 2015 at temperature 1. Computed once, not per step: a teacher costs nothing after that.
+    """
+    return torch.stack([predict(net, view) for net in teachers for view in (image, image.flip(2))]).mean(0)
 
 
 def accuracy(probability: Tensor, label: Tensor) -> float:
@@ -107,13 +83,24 @@ def recall(probability: Tensor, label: Tensor) -> dict[str, float]:
 
 
 class Training:
-    """One run of the recipe: resumable, its state in one checkpoint file, its history in one JSONL log."""
+    """One run of the recipe: resumable, its state in one checkpoint file, its history in one JSONL log.
 
-    def __init__(self, recipe: Recipe, folder: Path, train: Faces, teacher: ExpressionNet | None = None) -> None:
-        torch.manual_seed(recipe.seed)
-        self.recipe, self.folder, self.train, self.teacher = recipe, folder, train, teacher
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.net = ExpressionNet().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    Under `torchrun` every process takes its share of each batch and the gradients are averaged; rank 0 writes.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        net: ExpressionNet | ExpressionTeacher,
+        folder: Path,
+        train: Faces,
+        teacher_labels: Tensor | None = None,
+    ) -> None:
+        self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        self.recipe, self.folder, self.train = recipe, folder, train
+        self.target = class_targets(recipe, train, teacher_labels)
+        self.device = training_device()
+        self.net = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net)
         self.optimizer = torch.optim.AdamW(
             self.net.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -125,14 +112,15 @@ class Training:
         if self.checkpoint.exists():
             self._resume()
 
-    def run(self, public: Faces, clean: Tensor) -> ExpressionNet:
+    def run(self, public: Faces, clean: Tensor) -> nn.Module:
         """Train to the end; return the averaged network (exponential moving average of the weights)."""
         while self.epoch < self.recipe.epochs and not self._is_cut_short():
             start = time.perf_counter()
             loss = self._train_epoch()
             self.epoch += 1
-            self._log(loss, time.perf_counter() - start, public, clean)
-            self._save()
+            if self.rank == 0:
+                self._log(loss, time.perf_counter() - start, public, clean)
+                self._save()
         return self.average
 
     def _train_epoch(self) -> float:
@@ -142,16 +130,15 @@ class Training:
         for k in range(self.steps_per_epoch):
             if self._is_cut_short():
                 break
-            total += self._train_step(order[k * self.recipe.batch : (k + 1) * self.recipe.batch])
+            rows = order[k * self.recipe.batch : (k + 1) * self.recipe.batch]
+            total += self._train_step(rows[self.rank :: self.world])
         return total / self.steps_per_epoch
 
     def _train_step(self, rows: Tensor) -> float:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * self._schedule()
-        target = functional.one_hot(self.train.label[rows], len(CLASSES)).float()
-        target = target * (1 - recipe.label_smoothing) + recipe.label_smoothing / len(CLASSES)
-        votes = self.train.votes[rows]
+        target, votes = self.target[rows], self.train.votes[rows]
         x = augment(to_input(self.train.image[rows]))
         if recipe.mixup > 0:  # Zhang et al., ICLR 2018
             keep = float(torch.distributions.Beta(recipe.mixup, recipe.mixup).sample())
@@ -163,22 +150,27 @@ class Training:
             logits, vote_logits = self.net.both_heads(x)
         loss = functional.cross_entropy(logits.float(), target)
         loss = loss - recipe.vote_weight * (votes * vote_logits.float().log_softmax(1)).sum(1).mean()
-        if self.teacher is not None and recipe.distil_weight > 0:
-            loss = loss + recipe.distil_weight * self._distillation(x, logits.float())
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss became {value} in step {self.step} of epoch {self.epoch + 1}, expected a finite number; "
+                f"{self.checkpoint} holds the state before this epoch: lower the learning rate and start again"
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._share_gradients()
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
         self._average()
-        return float(loss.detach())
+        return value
 
-    def _distillation(self, x: Tensor, logits: Tensor) -> Tensor:
-        """Cross-entropy with the teacher's softened classes, temperature 2 (Hinton et al. 2015)."""
-        assert self.teacher is not None
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
-            soft = (self.teacher(x).float() / 2).softmax(1)
-        return 4 * functional.kl_div((logits / 2).log_softmax(1), soft, reduction="batchmean")
+    def _share_gradients(self) -> None:
+        if self.world > 1:
+            for parameter in self.net.parameters():
+                if parameter.grad is not None:
+                    distributed.all_reduce(parameter.grad)
+                    parameter.grad /= self.world
 
     def _schedule(self) -> float:
         """Linear warm-up, then half a cosine to zero."""
@@ -212,11 +204,13 @@ class Training:
         }
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(json.dumps(row), flush=True)
+        left = (self.recipe.epochs - self.epoch) * seconds / 60
+        print(json.dumps(row), f"{left:.0f} min left", flush=True)
 
     def _save(self) -> None:
         """Write the checkpoint beside the old one, then replace it: a crash leaves one that is whole."""
         state = {
+            "recipe": json.dumps(asdict(self.recipe)),
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -230,8 +224,29 @@ class Training:
 
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        made, wanted = json.loads(state["recipe"]), json.loads(json.dumps(asdict(self.recipe)))
+        differs = [name for name in wanted if name != "max_steps" and made.get(name) != wanted[name]]
+        if differs:
+            found = ", ".join(f"{name} {made.get(name)} instead of {wanted[name]}" for name in differs)
+            raise TrainingError(f"{self.checkpoint} was made with {found}; name another folder, or the same recipe")
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.epoch = state["step"], state["epoch"]
         torch.set_rng_state(state["random"].cpu())
+
+
+def class_targets(recipe: Recipe, train: Faces, teacher_labels: Tensor | None) -> Tensor:
+    """Return what the class head learns, (N, 7): smoothed labels, mixed with the teachers' answers if there are any."""
+    target = functional.one_hot(train.label, len(CLASSES)).float()
+    target = target * (1 - recipe.label_smoothing) + recipe.label_smoothing / len(CLASSES)
+    if teacher_labels is None:
+        return target
+    return (1 - recipe.teacher_share) * target + recipe.teacher_share * teacher_labels
+
+
+def training_device() -> torch.device:
+    """Return this process's GPU when there is one, else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
