@@ -42,7 +42,7 @@ imports: $(DEV)
 format: $(DEV) ## rewrite the sources in the one format
 	$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 
-.PHONY: test-train train explore convert
+.PHONY: test-train train explore convert proof
 test-train: $(TRAIN) ## tests of training and conversion (needs PyTorch: a large download)
 	$(PY) -m pytest tests/models/train $(ARGS)
 train: $(TRAIN) ## train a network, resuming where it stopped: NET=expression PRECISION=float|w1a2 ARGS="--seed 1"
@@ -51,14 +51,19 @@ explore: $(TRAIN) ## train and time a grid of networks: out/explore/report.html
 	$(PY) -m models.train.explore $(ARGS)
 convert: $(TRAIN) ## trained weights to .tflite files, the low-bit program, and cards
 	$(PY) -m models.convert $(NET) $(ARGS)
+proof: $(TRAIN) ## PyTorch, QONNX and the emulator give the same integers, layer by layer, on 500 real faces
+	$(PY) -m models.convert.proof $(ARGS)
 
-.PHONY: bench soak golden translations
+.PHONY: bench soak golden count translations
 bench: $(DEV) ## speed beside a peer, association rate; writes out/bench.json
 	$(PY) -m app.bench --peers --json out/bench.json $(ARGS)
 soak: $(DEV) ## ten minutes on the demo: memory must not grow
 	$(PY) -m app.bench.soak $(ARGS)
 golden: $(DEV) ## record the golden files again
 	PYTHONPATH=. $(PY) tests/data/record_faces.py
+	$(PY) -m tests.device.lowbit.golden
+count: $(DEV) ## instructions on an emulated Cortex-A9, low bits beside float; writes out/instructions.json
+	$(PY) -m tests.arm.count --json out/instructions.json $(ARGS)
 translations: $(DEV) ## collect the window's texts and compile the Japanese ones
 	.venv/bin/pyside6-lupdate app/ui/*.py -ts app/ui/translations/edge_vision_ja.ts
 	.venv/bin/pyside6-lrelease app/ui/translations/edge_vision_ja.ts

@@ -35,21 +35,31 @@ libxcb-shape.so.0 libxcb-shape0
 libxcb-xkb.so.1 libxcb-xkb1
 EOF
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+# The kernels of the low-bit networks are built here, for this machine.
+echo 'int main(void) { return 0; }' | ${CC:-cc} -include stdint.h -x c -o /dev/null - 2>/dev/null ||
+    missing="$missing gcc libc6-dev"
 [ -n "$(find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -name '*.[to]t[fc]' 2>/dev/null | head -n 1)" ] ||
     missing="$missing fonts-dejavu-core"
 find /usr/share/fonts "$HOME/.fonts" "$HOME/.local/share/fonts" -iname '*cjk*' -o -iname '*gothic*' -o -iname '*ipag*' \
     -o -iname '*motoya*' -o -iname '*takao*' -o -iname '*NotoSansJP*' 2>/dev/null | grep -q . ||
     missing="$missing fonts-motoya-l-cedar"
 
-if [ -n "$missing" ]; then
+# With these the tests also run the kernels on an emulated Cortex-A9; without them those tests say so and are skipped.
+optional=""
+if [ "$requirements" != requirements.txt ]; then
+    command -v qemu-arm >/dev/null || optional="$optional qemu-user"
+    command -v arm-linux-gnueabihf-gcc >/dev/null || optional="$optional gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
+fi
+
+if [ -n "$missing$optional" ]; then
     as_root=""
     [ "$(id -u)" = 0 ] || as_root="sudo -n"
     if command -v apt-get >/dev/null && { [ -z "$as_root" ] || sudo -n true 2>/dev/null; }; then
-        say "installing system packages:$missing"
+        say "installing system packages:$missing$optional"
         # shellcheck disable=SC2086  (words on purpose)
         $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends $missing >/dev/null
-    else
+            apt-get install -y -qq --no-install-recommends $missing $optional >/dev/null || [ -z "$missing" ]
+    elif [ -n "$missing" ]; then
         say "System libraries are missing; install them, then run make again:"
         say "    sudo apt-get install --no-install-recommends$missing"
         exit 1
@@ -61,6 +71,7 @@ say "installing $requirements into .venv (minutes on the first time)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements"
 [ "$requirements" = requirements.txt ] ||
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.txt
+.venv/bin/python -m device.lowbit.machine >&2
 if ! .venv/bin/python -m models.fetch >/dev/null; then
     say "The models and the demo clip are not here yet; everything else is set up. Run make setup again when online."
     exit 1
