@@ -54,6 +54,10 @@ convert: $(TRAIN) ## trained weights to .tflite files, the low-bit program, and 
 proof: $(TRAIN) ## PyTorch, QONNX and the emulator give the same integers, layer by layer, on 500 real faces
 	$(PY) -m models.convert.proof $(ARGS)
 
+.PHONY: bundle
+bundle: $(RUN) ## several low-bit networks into one arena: ARGS="expression -o out/demo.bundle"
+	$(PY) -m models.convert.bundle $(ARGS)
+
 .PHONY: bench soak golden count translations
 bench: $(DEV) ## speed beside a peer, association rate; writes out/bench.json
 	$(PY) -m app.bench --peers --json out/bench.json $(ARGS)

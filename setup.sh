@@ -71,7 +71,7 @@ say "installing $requirements into .venv (minutes on the first time)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements"
 [ "$requirements" = requirements.txt ] ||
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.txt
-.venv/bin/python -m device.lowbit.machine >&2
+.venv/bin/python -m device.lowbit.machine >/dev/null || say "The low-bit network cannot run here yet; float and int8 can."
 if ! .venv/bin/python -m models.fetch >/dev/null; then
     say "The models and the demo clip are not here yet; everything else is set up. Run make setup again when online."
     exit 1

@@ -29,7 +29,7 @@ from app.tasks.expression import ExpressionTask
 from app.tasks.faces import FACE_TRACKING, FaceFinder
 from app.tracking.sort import Sort
 from device.errors import AppError, BackendUnavailable
-from device.registry import open_backend
+from device.registry import open_backend, probe_backend
 from device.timed import TimedBackend
 from models.blazeface import FaceDetector
 from models.card import Card, load_card
@@ -39,7 +39,11 @@ from models.fetch import DEMO_CLIP, fetched
 log = logging.getLogger(__name__)
 
 BUILT_TASKS = ("expression",)
-EXPRESSION_CARDS = {"float": "expression_float", "int8": "expression_int8"}
+EXPRESSION_CARDS = {"float": "expression_float", "int8": "expression_int8", "w1a2": "expression_w1a2"}
+PRECISIONS_OF = {"cpu": ("float", "int8"), "lowbit": ("w1a2",)}
+AUTO_ORDER = ("fpga", "gpu", "lowbit", "cpu")
+RECENT_NS = 1_000_000_000
+"""What the window calls "now": a second."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,14 @@ class Choice:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class NetworkFacts:
+    """An opened network: bits by part of it, as its card has them, and the median run time of the last second."""
+
+    bits: dict[str, Any]
+    ms_p50: float
+
+
 class Networks:
     """The loaded networks of this process: each is opened once and stays, so that a switch costs nothing.
 
@@ -59,7 +71,7 @@ class Networks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._expression: dict[tuple[str, str], ExpressionClassifier] = {}
+        self._expression: dict[tuple[str, str], tuple[ExpressionClassifier, TimedBackend]] = {}
         self._detectors: dict[str, FaceDetector] = {}
         self._opened: list[tuple[Card, TimedBackend]] = []
 
@@ -78,10 +90,18 @@ class Networks:
         key = (backend, precision)
         with self._lock:
             if key not in self._expression:
-                self._expression[key] = ExpressionClassifier(
-                    *self._open(load_card(EXPRESSION_CARDS[precision]), backend)
-                )
-            return self._expression[key]
+                card, timed = self._open(load_card(EXPRESSION_CARDS[precision]), backend)
+                self._expression[key] = ExpressionClassifier(card, timed), timed
+            return self._expression[key][0]
+
+    def expression_facts(self, backend: str, precision: str) -> NetworkFacts | None:
+        """Return what is known of an expression network, None where it has not been opened."""
+        with self._lock:
+            opened = self._expression.get((backend, precision))
+        if opened is None:
+            return None
+        network, timed = opened
+        return NetworkFacts(network.card.fields["bits"], timed.ms_p50(time.perf_counter_ns() - RECENT_NS))
 
     def __enter__(self) -> Networks:
         return self
@@ -114,31 +134,43 @@ def new_face_finder(networks: Networks) -> FaceFinder:
     return FaceFinder(short, full, Sort(FACE_TRACKING))
 
 
-def expression_reason(backend: str, precision: str) -> str | None:
-    """Return why the pair cannot be used, or None."""
-    if backend != "cpu":
-        return f"backend {backend} is not part of this version; use --backend cpu or auto"
-    if precision not in EXPRESSION_CARDS:
-        return f"there is no {precision} expression network in this version; use --precision float or int8"
+def expression_reason(backend: str, precision: str, wait: bool = True) -> str | None:
+    """Return why the pair cannot be used, or None. `wait` False: not yet is a reason too (see `probe_backend`)."""
+    if backend not in PRECISIONS_OF:
+        return f"backend {backend} is not part of this version; use --backend auto"
+    if precision not in PRECISIONS_OF[backend]:
+        return f"backend {backend} does not run {precision} networks; use --backend auto"
+    try:
+        probe_backend(backend, wait)
+    except BackendUnavailable as error:
+        return str(error)
     return None
 
 
-def resolve_backend(backend: str) -> str:
-    """Return the backend that `auto` means here; a named backend stays as it is."""
+def resolve_backend(backend: str, precision: str, wait: bool = True) -> str:
+    """Return the backend that `auto` means for `precision`; a named backend stays as it is."""
     if backend != "auto":
         return backend
-    for name in BACKENDS[2:]:
-        log.info("backend auto: %s not used: %s", name, expression_reason(name, "float"))
-    return "cpu"
+    for name in AUTO_ORDER:
+        reason = expression_reason(name, precision, wait)
+        if reason is None:
+            return name
+        log.info("backend auto: %s not used: %s", name, reason)
+    # None can: the one that is made for it, to be refused with its own reason.
+    return next(name for name, runs in PRECISIONS_OF.items() if precision in runs)
 
 
 def backend_choices(precision: str) -> list[Choice]:
-    """Return the backends of the menu with the reason for each that cannot be used."""
-    return [Choice(b, b, None if b == "auto" else expression_reason(b, precision)) for b in BACKENDS]
+    """Return the backends of the menu with the reason for each that cannot be used now."""
+    return [Choice(b, b, _reason_now(b, precision)) for b in BACKENDS]
 
 
 def precision_choices(backend: str) -> list[Choice]:
-    return [Choice(p, p, expression_reason(resolve_backend(backend), p)) for p in PRECISIONS]
+    return [Choice(p, p, _reason_now(backend, p)) for p in PRECISIONS]
+
+
+def _reason_now(backend: str, precision: str) -> str | None:
+    return expression_reason(resolve_backend(backend, precision, wait=False), precision, wait=False)
 
 
 def task_choices() -> list[Choice]:
@@ -208,7 +240,7 @@ class Program:
         self._recorder: QueuedFile | None = None
         self._events: QueuedFile | None = None
         self._started_ns = time.monotonic_ns()
-        backend = resolve_backend(settings.backend)
+        backend = resolve_backend(settings.backend, settings.precision)
         expression = networks.expression(backend, settings.precision)
         self.task = ExpressionTask(new_face_finder(networks), expression, backend, settings.precision)
         opened = open_source(settings.source, settings.pace)
@@ -222,7 +254,7 @@ class Program:
 
     def select(self, backend: str, precision: str) -> None:
         """Swap the task's network between two frames; raises BackendUnavailable and changes nothing."""
-        used = resolve_backend(backend)
+        used = resolve_backend(backend, precision)
         self.task.select(self.networks.expression(used, precision), used, precision)
 
     def record(self, path: Path) -> None:

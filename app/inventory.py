@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
-from app.build import backend_choices, precision_choices, source_choices, task_choices
-from device.errors import AppError
+from app.build import expression_reason, resolve_backend, source_choices, task_choices
+from app.config import BACKENDS, PRECISIONS
+from device.errors import AppError, BackendUnavailable
+from device.lowbit.bundle_file import load_bundle
+from device.registry import probe_backend
 from models.card import card_names, load_card
 
 
@@ -18,18 +21,36 @@ def inventory() -> str:
     lines.append("tasks")
     lines += [f"  {choice.value:15} {choice.reason or 'available'}" for choice in task_choices()]
     lines.append("backends")
-    lines += [f"  {choice.value:15} {choice.reason or 'available'}" for choice in backend_choices("float")]
-    lines.append("precisions (backend cpu)")
-    lines += [f"  {choice.value:15} {choice.reason or 'available'}" for choice in precision_choices("cpu")]
+    lines += [f"  {name:15} {_backend(name)}" for name in BACKENDS]
+    lines.append("precisions")
+    lines += [f"  {name:15} {_precision(name)}" for name in PRECISIONS]
     lines.append("models")
     lines += [_model(name) for name in card_names()]
     return "\n".join(lines)
 
 
+def _backend(name: str) -> str:
+    """Return what runs the networks of a backend, or why none can run."""
+    if name == "auto":
+        return "available"
+    try:
+        return f"available ({probe_backend(name)})"
+    except BackendUnavailable as error:
+        return str(error)
+
+
+def _precision(name: str) -> str:
+    """Return on which backend a precision runs, or why it cannot."""
+    backend = resolve_backend("auto", name)
+    return expression_reason(backend, name) or f"available (backend {backend})"
+
+
 def _model(name: str) -> str:
     card = load_card(name)
     try:
-        card.verified_path()
+        path = card.verified_path()
+        if path.suffix == ".json":
+            load_bundle(path)  # a low-bit program: the image beside it must be whole too
         state = "ready"
     except AppError as error:
         state = str(error)

@@ -18,18 +18,19 @@ class TimedBackend:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._ms: deque[float] = deque(maxlen=N_RUNS)
+        self._runs: deque[tuple[int, float]] = deque(maxlen=N_RUNS)  # end (time.perf_counter_ns), ms
         self.name, self.inputs, self.outputs = backend.name, backend.inputs, backend.outputs
 
     def run(self, inputs: Tensors) -> Tensors:
         start_ns = time.perf_counter_ns()
         outputs = self._backend.run(inputs)
-        self._ms.append((time.perf_counter_ns() - start_ns) / 1e6)
+        end_ns = time.perf_counter_ns()
+        self._runs.append((end_ns, (end_ns - start_ns) / 1e6))
         return outputs
 
-    def ms_p50(self) -> float:
-        """Return the median of the remembered runs in ms, 0 before the first."""
-        return statistics.median(list(self._ms) or [0.0])
+    def ms_p50(self, since_ns: int = 0) -> float:
+        """Return the median in ms of the remembered runs that ended after `since_ns` (perf_counter), 0 without any."""
+        return statistics.median([ms for end_ns, ms in list(self._runs) if end_ns > since_ns] or [0.0])
 
     def close(self) -> None:
         self._backend.close()

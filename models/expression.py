@@ -26,14 +26,28 @@ def grey_crop(image: Image, xyxy: Float32) -> Image:
     return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
+def quarters(grey: Image) -> Image:
+    """Return (H, W) as (4, H / 2, W / 2): space-to-depth by 2 in the order (row parity, column parity)."""
+    height, width = grey.shape
+    by_parity = grey.reshape(height // 2, 2, width // 2, 2).transpose(1, 3, 0, 2)
+    return by_parity.reshape(4, height // 2, width // 2)
+
+
 class ExpressionClassifier:
-    """Batch 1 network: (1, 48, 48, 1) grey in -1..1 -> (1, 7) probabilities, float32 or int8 by its tensors' scales."""
+    """One grey face in, seven class probabilities out, at any precision.
+
+    A .tflite network takes (1, 48, 48, 1), float32 or int8 by its tensors' scales, and ends in a softmax. A low-bit
+    program takes the four quarters of the face (4, 24, 24) uint8 and ends in scores (7, 1, 1).
+    """
 
     def __init__(self, card: Card, backend: Backend) -> None:
         self.card, self._backend = card, backend
         self._source, self._target = backend.inputs[0], backend.outputs[0]
+        low, high = card.input["range"]
         # A grey level has 256 values: its network input, whatever the type, is a table look-up.
-        self._input_of_grey = self._quantise(np.arange(256, dtype=np.float32) / 127.5 - 1)
+        self._input_of_grey = self._quantise(np.arange(256, dtype=np.float32) * (high - low) / 255 + low)
+        self._takes_quarters = self._source.shape == (4, SIZE // 2, SIZE // 2)
+        self._gives_scores = len(self._target.shape) == 3
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -48,17 +62,20 @@ class ExpressionClassifier:
 
     def classify_grey(self, grey: Image) -> Float32:
         """Return the probabilities (7,) of one (48, 48) uint8 face; they sum to 1."""
-        raw = self._backend.run({self._source.name: self._input_of_grey[grey][None, :, :, None]})[self._target.name][0]
+        stored = self._input_of_grey[quarters(grey) if self._takes_quarters else grey[None, :, :, None]]
+        raw = self._backend.run({self._source.name: stored})[self._target.name].reshape(-1)
         if self._target.scale:
             raw = (raw.astype(np.float32) - self._target.zero_point) * np.float32(self._target.scale)
+        if self._gives_scores:
+            raw = np.exp(raw - raw.max())
         return np.asarray(raw / raw.sum(), np.float32)
 
     def close(self) -> None:
         self._backend.close()
 
     def _quantise(self, real: Float32) -> np.ndarray:
-        if not self._source.scale:
+        if self._source.dtype == "float32":
             return real
-        stored = np.round(real / self._source.scale + self._source.zero_point)
+        stored = np.round(real / (self._source.scale or 1) + self._source.zero_point)
         limits = np.iinfo(self._source.dtype)
         return np.clip(stored, limits.min, limits.max).astype(self._source.dtype)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m app.bench`: speed of the program by precision and backend, of the tracker, and of a peer in one run."""
+"""`python -m app.bench`: speed of the program by precision and backend, of its networks and tracker, and of a peer."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.bench import networks
 from app.bench.association import measure_association
 from app.bench.runs import RunFigures, run_peer, run_program
+from app.build import EXPRESSION_CARDS, expression_reason, resolve_backend
 from device.errors import AppError
 from models.fetch import DEMO_CLIP, fetched
 
@@ -30,8 +32,21 @@ class Case:
     def name(self) -> str:
         return f"{self.precision}{', drawn and encoded' if self.is_drawn else ''}"
 
+    @property
+    def backend(self) -> str:
+        return resolve_backend("auto", self.precision)
 
-CASES = (Case("float", False), Case("int8", False), Case("float", True), Case("int8", True))
+
+def cases() -> list[Case]:
+    """Return what is measured of every precision that can run here; says on stderr why one cannot."""
+    found = []
+    for precision in EXPRESSION_CARDS:
+        reason = expression_reason(resolve_backend("auto", precision), precision)
+        if reason is None:
+            found.append(precision)
+        else:
+            print(f"{precision} is not measured: {reason}", file=sys.stderr)
+    return [Case(precision, is_drawn) for is_drawn in (False, True) for precision in found]
 
 
 def clips() -> list[Path]:
@@ -47,26 +62,26 @@ def middle(figures: list[RunFigures]) -> RunFigures:
 
 def measure(repeats: int, frames: int | None, has_peer: bool) -> list[dict[str, Any]]:
     """Return one row a clip and case; a peer and the program take turns, so that both meet the same load."""
-    rows = []
+    rows, wanted = [], cases()
     for clip in clips():
-        runs: dict[Case, list[RunFigures]] = {case: [] for case in CASES}
+        runs: dict[Case, list[RunFigures]] = {case: [] for case in wanted}
         peers = []
         for _ in range(repeats):
-            for case in CASES:
-                runs[case].append(run_program(clip, case.precision, "cpu", case.is_drawn, frames))
+            for case in wanted:
+                runs[case].append(run_program(clip, case.precision, case.backend, case.is_drawn, frames))
             if has_peer:
                 peers.append(run_peer(clip, frames))
         peer = middle(peers) if peers else None
         if peer is not None:
-            rows.append(row("MediaPipe + fer script", "float, drawn", peer, None))
-        rows += [row("expression", case.name, middle(runs[case]), peer) for case in CASES]
+            rows.append(row("MediaPipe + fer script", "cpu", "float, drawn", peer, None))
+        rows += [row("expression", case.backend, case.name, middle(runs[case]), peer) for case in wanted]
     return rows
 
 
-def row(task: str, precision: str, figures: RunFigures, peer: RunFigures | None) -> dict[str, Any]:
+def row(task: str, backend: str, precision: str, figures: RunFigures, peer: RunFigures | None) -> dict[str, Any]:
     return {
         "task": task,
-        "backend": "cpu",
+        "backend": backend,
         "precision": precision,
         "size": figures.size,
         "fps": round(figures.fps, 1),
@@ -108,6 +123,7 @@ def main() -> int:
     load_before = os.getloadavg()[0]
     try:
         rows = measure(1 if given.quick else 3, 200 if given.quick else None, given.peers)
+        of_networks = networks.measure_networks(100 if given.quick else 300)
         association = measure_association(100 if given.quick else 300, peer=given.peers)
     except AppError as error:
         print(error, file=sys.stderr)
@@ -115,11 +131,12 @@ def main() -> int:
     result = {
         "machine": machine(),
         "load": {"before": load_before, "after": os.getloadavg()[0]},
-        "rows": rows,
+        "rows": rows + of_networks,
         "association": association,
     }
     print(result["machine"], f"(load {load_before:.1f} before)", sep="\n")
     print(table(rows))
+    print(networks.table(of_networks))
     for item in association:
         print("tracker", json.dumps(item))
     if given.json is not None:

@@ -41,7 +41,7 @@ def evaluate_expression(
 
     `path` is an .npz with X (N, 48, 48) uint8, y (N,) and optional usage/clean masks, or a folder with one a class.
     """
-    used = resolve_backend(backend)
+    used = resolve_backend(backend, precision)
     with Networks() as networks:
         network = networks.expression(used, precision)
         labels = network.labels

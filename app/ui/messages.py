@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication
 
 from app.ui.banner import Message
+from app.ui.reasons import reason_text
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def _open_file() -> str:
 
 def warning(sentence: str) -> Message:
     """Return a warning without a way on; the sentence already says what to do."""
-    return Message(lambda: sentence)
+    return Message(lambda: reason_text(sentence))
 
 
 def failure(sentence: str, ways: Ways) -> Message:

@@ -11,8 +11,16 @@ SMALLEST_WH = (440, 440)
 FIRST_SIZE_WH = (960, 760)
 
 
+def place(window: QMainWindow, is_kiosk: bool, xywh: tuple[int, int, int, int] | None) -> None:
+    """Fill the screen as a kiosk, or take the saved place (before the window is shown)."""
+    if is_kiosk:
+        enter_kiosk(window)
+    else:
+        restore(window, xywh)
+
+
 def enter_kiosk(window: QMainWindow) -> None:
-    """Cover the primary screen: no frame, no menu bar, no cursor (before the window is shown)."""
+    """Cover the primary screen: no frame, no menu bar, no cursor."""
     window.menuBar().hide()
     window.setWindowFlag(Qt.WindowType.FramelessWindowHint)
     window.setCursor(Qt.CursorShape.BlankCursor)

@@ -11,10 +11,16 @@ from app.ui.words import QT_TRANSLATE_NOOP, word
 
 REASONS: tuple[str, ...] = (
     QT_TRANSLATE_NOOP("Reasons", "task {0} is not part of this version"),
-    QT_TRANSLATE_NOOP("Reasons", "backend {0} is not part of this version; use --backend cpu or auto"),
-    QT_TRANSLATE_NOOP("Reasons", "there is no {0} expression network in this version; use --precision float or int8"),
+    QT_TRANSLATE_NOOP("Reasons", "backend {0} is not part of this version; use --backend auto"),
+    QT_TRANSLATE_NOOP("Reasons", "backend {0} does not run {1} networks; use --backend auto"),
+    QT_TRANSLATE_NOOP("Reasons", "the low-bit kernels are being built; try again in a few seconds"),
+    QT_TRANSLATE_NOOP(
+        "Reasons",
+        "the low-bit kernels need a C compiler, and {0} cannot be started ({1}); "
+        "install gcc, name one in CC, or set EDGE_LOWBIT=emulator, which is slow",
+    ),
 )
-_PATTERNS = tuple(re.compile(re.escape(each).replace(r"\{0\}", r"(\S+)")) for each in REASONS)
+_PATTERNS = tuple(re.compile(re.sub(r"\\{\d\\}", "(.+)", re.escape(each))) for each in REASONS)
 
 
 def reason_text(reason: str) -> str:
@@ -23,5 +29,5 @@ def reason_text(reason: str) -> str:
         match = pattern.fullmatch(reason)
         shown = QCoreApplication.translate("Reasons", source)
         if match is not None and shown != source:
-            return shown.format(word(match[1]))
+            return shown.format(*map(word, match.groups()))
     return reason

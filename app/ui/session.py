@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from app import build
-from app.build import Choice, Networks, Program
+from app.build import Choice, NetworkFacts, Networks, Program
 from app.config import Settings
 from app.output.stats import Display
 from app.ui.hud import Numbers
 from app.ui.overlay import annotate
 from app.ui.signals import ProgramSignals
-from device.errors import AppError
+from device.errors import AppError, BackendUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,10 @@ class Session:
         """Return the precisions, those that the chosen backend cannot run with the reason."""
         return build.precision_choices(self.settings.backend)
 
+    def network_facts(self, backend: str, precision: str) -> NetworkFacts | None:
+        """Return bits and time of the task's network, None where it is not loaded."""
+        return self.networks.expression_facts(backend, precision)
+
     @property
     def notice(self) -> str | None:
         """Why the source is not the one the user would expect."""
@@ -146,8 +150,15 @@ class Session:
 
 
 def next_available(choices: list[Choice], current: str) -> str:
-    """Return the choice after `current` that can be used here, in a circle; `current` where there is no other."""
-    usable = [choice.value for choice in choices if choice.reason is None]
-    if current not in usable:
-        return usable[0] if usable else current
-    return usable[(usable.index(current) + 1) % len(usable)]
+    """Return the choice after `current` that can be used here, in a circle.
+
+    Raises BackendUnavailable with the reason against the first other one where none can be used.
+    """
+    start = 1 + next((i for i, choice in enumerate(choices) if choice.value == current), -1)
+    others = [choice for choice in [*choices[start:], *choices[:start]] if choice.value != current]
+    usable = [choice.value for choice in others if choice.reason is None]
+    if not usable:
+        raise BackendUnavailable(
+            next((choice.reason for choice in others if choice.reason), "there is no other choice")
+        )
+    return usable[0]

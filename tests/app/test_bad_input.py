@@ -67,9 +67,23 @@ CASES = {
     # what this version does not have
     "task": Case(f"{DEMO} --task flow", "task flow is not part of this version; use --task expression"),
     "tracker": Case(f"{DEMO} --tracker hybrid", "tracker hybrid is not part of this version; use --tracker sort"),
-    "precision": Case(f"{DEMO} --precision w1a2", "there is no w1a2 expression network in this version"),
-    "gpu": Case(f"{DEMO} --backend gpu", "backend gpu is not part of this version; use --backend cpu or auto"),
-    "fpga": Case(f"{DEMO} --backend fpga", "backend fpga is not part of this version; use --backend cpu or auto"),
+    "gpu": Case(f"{DEMO} --backend gpu", "backend gpu is not part of this version; use --backend auto"),
+    "fpga": Case(f"{DEMO} --backend fpga", "backend fpga is not part of this version; use --backend auto"),
+    # what a backend cannot do
+    "w1a2 on cpu": Case(
+        f"{DEMO} --backend cpu --precision w1a2", "backend cpu does not run w1a2 networks; use --backend auto"
+    ),
+    "float on lowbit": Case(
+        f"{DEMO} --backend lowbit", "backend lowbit does not run float networks; use --backend auto"
+    ),
+    "unknown kernels": Case(
+        f"{DEMO} --precision w1a2", "EDGE_LOWBIT=sse: expected auto, avx512", variables={"EDGE_LOWBIT": "sse"}
+    ),
+    "no compiler": Case(
+        f"{DEMO} --precision w1a2",
+        "the low-bit kernels need a C compiler, and no-such-cc cannot be started (No such file or directory); install",
+        variables={"CC": "no-such-cc", "EDGE_LOWBIT": ""},
+    ),
     "compare": Case(f"{DEMO} --compare cpu:int8", "--compare cpu:int8 is not part of this version; run once for each"),
     # settings
     "config missing": Case(f"{DEMO} --config no.json", "cannot read the settings file no.json: No such file"),

@@ -59,6 +59,16 @@ def test_missing_settings_are_the_defaults(tmp_path: Path) -> None:
     assert load(path) == dataclasses.replace(Settings(), precision="int8")
 
 
+def test_file_of_the_first_version_is_read(tmp_path: Path) -> None:
+    """What 0.1.0 wrote, before there was a low-bit network."""
+    text = """{"version": 1, "source": "auto", "task": "expression", "precision": "int8", "backend": "auto",
+    "tracker": "sort", "pace": "realtime", "lang": "ja", "mirror": true, "kiosk": false,
+    "window_xywh": [10, 20, 960, 760], "media_folder": ""}"""
+    (tmp_path / "settings.json").write_text(text)
+    expected = Settings(precision="int8", lang="ja", mirror=True, window_xywh=(10, 20, 960, 760))
+    assert load(tmp_path / "settings.json") == expected
+
+
 @pytest.mark.parametrize("call", ["replace", "mkdir"])
 def test_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     path = tmp_path / "settings.json"

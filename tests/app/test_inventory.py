@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from app import build
 from app.config import BACKENDS, PRECISIONS, TASKS
 from app.inventory import inventory
+from models import card
 from models.card import card_names
 
 
@@ -36,18 +38,39 @@ def no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_camera")
 def test_every_choice_is_listed_with_its_reason() -> None:
     found = sections(inventory())
-    assert list(found) == ["sources", "tasks", "backends", "precisions (backend cpu)", "models"]
+    assert list(found) == ["sources", "tasks", "backends", "precisions", "models"]
     assert found["sources"]["camera:N"].startswith("no camera found here")
     assert {"demo", "synthetic"} <= set(found["sources"])
     assert tuple(found["tasks"]) == TASKS
     assert tuple(found["backends"]) == BACKENDS
-    assert tuple(found["precisions (backend cpu)"]) == PRECISIONS
-    available = {name for part in found.values() for name, reason in part.items() if reason == "available"}
-    assert available == {"expression", "auto", "cpu", "float", "int8"}
+    assert tuple(found["precisions"]) == PRECISIONS
+    available = {name for part in found.values() for name, reason in part.items() if reason.startswith("available")}
+    assert available == {"expression", "auto", "cpu", "lowbit", "float", "int8", "w1a2"}
+    assert re.fullmatch(r"available \(.+ kernels\)", found["backends"]["lowbit"])
+    backends = {name: reason.removeprefix("available ") for name, reason in found["precisions"].items()}
+    assert backends == {"float": "(backend cpu)", "int8": "(backend cpu)", "w1a2": "(backend lowbit)"}
     for name in ("face", "flow", "pose", "identity"):
         assert found["tasks"][name] == f"task {name} is not part of this version"
     assert found["backends"]["fpga"].startswith("backend fpga is not part of this version")
-    assert found["precisions (backend cpu)"]["w1a2"].startswith("there is no w1a2 expression network")
+
+
+@pytest.mark.usefixtures("no_camera")
+def test_backend_that_cannot_run_here_is_listed_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_LOWBIT", "sse")
+    found = sections(inventory())
+    reason = "EDGE_LOWBIT=sse: expected auto, avx512, avx2, neon, plain, emulator; set one of these"
+    assert found["backends"]["lowbit"] == found["precisions"]["w1a2"] == reason
+    assert found["precisions"]["int8"] == "available (backend cpu)"
+    monkeypatch.setenv("EDGE_LOWBIT", "emulator")
+    assert sections(inventory())["backends"]["lowbit"] == "available (NumPy emulator)"
+
+
+@pytest.mark.usefixtures("no_camera")
+def test_program_file_without_its_image_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "expression_w1a2.json"
+    (tmp_path / name).write_bytes((card.WEIGHTS / name).read_bytes())
+    monkeypatch.setattr(card, "WEIGHTS", tmp_path)
+    assert "expression_w1a2.bin cannot be read" in sections(inventory())["models"]["expression_w1a2"]
 
 
 @pytest.mark.usefixtures("no_camera")
@@ -57,7 +80,7 @@ def test_missing_models_are_listed_with_the_reason(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     models = sections(inventory())["models"]
     assert sorted(models) == card_names()
-    for name in ("expression_float", "expression_int8"):
+    for name in ("expression_float", "expression_int8", "expression_w1a2"):
         assert models[name].endswith("ready")
     for name in ("blazeface_short", "blazeface_full"):
         assert f"is not in {tmp_path} and could not be fetched" in models[name]

@@ -41,6 +41,8 @@ def runs(folder: Path) -> dict[str, Ended]:
             two.submit(demo, "float_2", "--record float_2.mp4"),
             two.submit(demo, "int8_1", "--precision int8"),
             two.submit(demo, "int8_2", "--precision int8 --verbose"),
+            two.submit(demo, "w1a2_1", "--precision w1a2"),
+            two.submit(demo, "w1a2_2", "--precision w1a2 --backend lowbit"),
             two.submit(demo, "synthetic", "--source synthetic:3 --frames 40"),
             two.submit(lambda: ("list", run(folder, "--list"))),
         ]
@@ -53,11 +55,11 @@ def statistics(folder: Path, name: str) -> dict[str, Any]:
 
 
 def test_good_runs_end_with_0_and_say_nothing_on_stderr(runs: dict[str, Ended]) -> None:
-    for name in ("float_1", "float_2", "int8_1", "synthetic", "list"):
+    for name in ("float_1", "float_2", "int8_1", "w1a2_1", "w1a2_2", "synthetic", "list"):
         assert (runs[name].code, runs[name].said) == (0, []), name
 
 
-@pytest.mark.parametrize("precision", ["float", "int8"])
+@pytest.mark.parametrize("precision", ["float", "int8", "w1a2"])
 def test_events_of_two_runs_are_the_same_bytes(runs: dict[str, Ended], folder: Path, precision: str) -> None:
     one, two = (folder / f"{precision}_{k}.jsonl" for k in (1, 2))
     assert one.read_bytes() == two.read_bytes()
@@ -65,10 +67,10 @@ def test_events_of_two_runs_are_the_same_bytes(runs: dict[str, Ended], folder: P
 
 
 def test_precision_changes_the_probabilities_and_no_box(runs: dict[str, Ended], folder: Path) -> None:
-    floats, ints = events(folder / "float_1.jsonl"), events(folder / "int8_1.jsonl")
-    boxes = [[[track["xyxy"] for track in event["tracks"]] for event in run] for run in (floats, ints)]
-    assert boxes[0] == boxes[1]
-    assert floats != ints
+    found = [events(folder / f"{precision}_1.jsonl") for precision in ("float", "int8", "w1a2")]
+    boxes = [[[track["xyxy"] for track in event["tracks"]] for event in run] for run in found]
+    assert boxes[0] == boxes[1] == boxes[2]
+    assert found[0] != found[1] != found[2]
 
 
 def test_one_face_keeps_one_id(runs: dict[str, Ended], folder: Path) -> None:
@@ -76,7 +78,7 @@ def test_one_face_keeps_one_id(runs: dict[str, Ended], folder: Path) -> None:
     assert ids == [[1]] * N
 
 
-@pytest.mark.parametrize("name", ["float_1", "int8_1", "synthetic"])
+@pytest.mark.parametrize("name", ["float_1", "int8_1", "w1a2_1", "synthetic"])
 def test_statistics_have_the_keys_of_the_contract(runs: dict[str, Ended], folder: Path, name: str) -> None:
     found = statistics(folder, name)
     assert set(found) == STATS
@@ -90,14 +92,14 @@ def test_statistics_have_the_keys_of_the_contract(runs: dict[str, Ended], folder
     assert (frames["captured"], frames["dropped"]) == (frames["processed"], 0)
 
 
-@pytest.mark.parametrize("precision", ["float", "int8"])
-def test_statistics_name_what_really_ran(runs: dict[str, Ended], folder: Path, precision: str) -> None:
+@pytest.mark.parametrize(("precision", "backend"), [("float", "cpu"), ("int8", "cpu"), ("w1a2", "lowbit")])
+def test_statistics_name_what_really_ran(runs: dict[str, Ended], folder: Path, precision: str, backend: str) -> None:
     found = statistics(folder, f"{precision}_1")
-    assert (found["backend"], found["precision"], found["task"]) == ("cpu", precision, "expression")
+    assert (found["backend"], found["precision"], found["task"]) == (backend, precision, "expression")
     assert found["frames"]["processed"] == N
     names = {model["name"] for model in found["models"]}
     assert names == {f"expression_{precision}", "blazeface_short", "blazeface_full"}
-    assert f"(cpu, {precision})" in runs[f"{precision}_1"].out
+    assert f"({backend}, {precision})" in runs[f"{precision}_1"].out
 
 
 def test_recording_plays_frame_for_frame(runs: dict[str, Ended], folder: Path) -> None:
@@ -118,7 +120,8 @@ def test_list_tells_sources_backends_and_models(runs: dict[str, Ended]) -> None:
     words = {line.split()[0]: line for line in lines if line.startswith("  ")}
     assert {"demo", "synthetic", "cpu", "gpu", "fpga", "float", "int8", "w1a2", "expression_int8"} <= set(words)
     assert "available" in words["cpu"]
-    assert words["gpu"].endswith("backend gpu is not part of this version; use --backend cpu or auto")
+    assert "available" in words["lowbit"]
+    assert words["gpu"].endswith("backend gpu is not part of this version; available: cpu, lowbit")
     assert words["expression_int8"].endswith("ready")
 
 

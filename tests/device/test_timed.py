@@ -64,6 +64,13 @@ def test_old_runs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert backend.ms_p50() == 1.0
 
 
+def test_only_runs_since_a_time_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = TimedBackend(Echo())
+    run_all(backend, [5.0, 1.0, 2.0], monkeypatch)  # they end after 5, 6 and 8 ms
+    assert backend.ms_p50(since_ns=5_000_000) == 1.5
+    assert backend.ms_p50(since_ns=8_000_000) == 0.0
+
+
 def test_forwards_everything() -> None:
     echo = Echo()
     backend = TimedBackend(echo)

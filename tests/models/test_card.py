@@ -15,12 +15,13 @@ from models.card import CARDS, WEIGHTS, ModelError, card_names, load_card
 from models.fetch import WANTED
 
 LARGEST_BYTES = 3_000_000
+EXPRESSION = {"expression_float", "expression_int8", "expression_w1a2"}
 COMMITTED = [name for name in card_names() if load_card(name).file not in WANTED]
 
 
 def test_there_are_cards_and_committed_weights() -> None:
-    assert set(card_names()) >= {"blazeface_short", "blazeface_full", "expression_float", "expression_int8"}
-    assert set(COMMITTED) == {"expression_float", "expression_int8"}
+    assert set(card_names()) >= {"blazeface_short", "blazeface_full", *EXPRESSION}
+    assert set(COMMITTED) == EXPRESSION
 
 
 @pytest.mark.parametrize("name", card_names())
@@ -46,15 +47,21 @@ def test_fetched_file_has_the_hash_of_its_card(name: str) -> None:
 @pytest.mark.parametrize("name", COMMITTED)
 def test_committed_weights_are_those_of_the_card_and_small(name: str) -> None:
     loaded = load_card(name)
-    content = (WEIGHTS / loaded.file).read_bytes()
-    assert hashlib.sha256(content).hexdigest() == loaded.sha256
-    assert len(content) == loaded.fields["bytes"]
-    assert len(content) < LARGEST_BYTES
+    assert hashlib.sha256((WEIGHTS / loaded.file).read_bytes()).hexdigest() == loaded.sha256
+    n_bytes = sum(path.stat().st_size for path in files_of(name))
+    assert n_bytes == loaded.fields["bytes"]
+    assert n_bytes < LARGEST_BYTES
+
+
+def files_of(name: str) -> list[Path]:
+    """Return the files of a network: a program file has its image beside it."""
+    path = WEIGHTS / load_card(name).file
+    return [path, path.with_suffix(".bin")] if path.suffix == ".json" else [path]
 
 
 def test_every_committed_file_has_a_card() -> None:
-    described = {load_card(name).file for name in COMMITTED}
-    assert {path.name for path in WEIGHTS.iterdir()} == described
+    trained = {WEIGHTS / "expression_w1a2.npz"}  # what the program file was made from, and what the proof reads
+    assert set(WEIGHTS.iterdir()) == {path for name in COMMITTED for path in files_of(name)} | trained
 
 
 def test_wrong_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The committed expression networks, float and int8, through the class the program runs."""
+"""The committed expression networks through the class the program runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from app.build import Networks
+from app.build import Networks, resolve_backend
 from app.sources.synthetic import Synthetic
+from device.backend import Tensors, TensorSpec
 from models.card import load_card
-from models.expression import SIZE, ExpressionClassifier, grey_crop
+from models.expression import SIZE, ExpressionClassifier, grey_crop, quarters
 from models.fetch import FetchError, fetched
 from models.results import Float32, Image
 
-PRECISIONS = ("float", "int8")
+PRECISIONS = ("float", "int8", "w1a2")
+IN_TFLITE = ("float", "int8")
 MEDIAN_PROB_STEP = 0.03
 
 
@@ -29,7 +32,7 @@ def networks() -> Iterator[Networks]:
 
 @pytest.fixture(params=PRECISIONS)
 def network(request: pytest.FixtureRequest, networks: Networks) -> ExpressionClassifier:
-    return networks.expression("cpu", request.param)
+    return networks.expression(resolve_backend("auto", request.param), request.param)
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +96,11 @@ def test_every_row_is_its_own_face(network: ExpressionClassifier, astronaut: Ima
     assert not np.array_equal(both[0], both[1])
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_smiling_astronaut_is_happy(
-    network: ExpressionClassifier, astronaut: Image, astronaut_box: Float32
+    networks: Networks, precision: str, astronaut: Image, astronaut_box: Float32
 ) -> None:
-    scores = network(astronaut, astronaut_box)
+    scores = networks.expression(resolve_backend("auto", precision), precision)(astronaut, astronaut_box)
     assert len(scores.prob) == 1
     assert scores.labels[int(scores.prob[0].argmax())] == "happy"
 
@@ -104,7 +108,7 @@ def test_the_smiling_astronaut_is_happy(
 def test_int8_agrees_with_float(networks: Networks, faces: Image) -> None:
     float_prob, int8_prob = (
         np.stack([networks.expression("cpu", precision).classify_grey(face) for face in faces])
-        for precision in PRECISIONS
+        for precision in IN_TFLITE
     )
     assert len(faces) >= 60
     assert (float_prob.argmax(1) == int8_prob.argmax(1)).mean() >= 0.9
@@ -112,13 +116,15 @@ def test_int8_agrees_with_float(networks: Networks, faces: Image) -> None:
 
 
 def test_table_look_up_is_direct_quantisation(network: ExpressionClassifier) -> None:
-    """real = grey / 127.5 - 1; stored = round(real / scale + zero point), limited to the type."""
-    spec = network._backend.inputs[0]
+    """0..255 lies on the range of the card; stored = round(real / scale + zero point), limited to the type."""
+    spec, (low, high) = network._backend.inputs[0], network.card.input["range"]
     table = network._input_of_grey
     assert table.dtype == np.dtype(spec.dtype)
     for grey in range(256):
-        real = grey / 127.5 - 1
-        if spec.scale:
+        real = low + grey * (high - low) / 255
+        if network.card.precision == "w1a2":
+            assert table[grey] == grey
+        elif spec.scale:
             exact = min(127, max(-128, real / spec.scale + spec.zero_point))
             assert abs(int(table[grey]) - exact) <= 0.5 + 1e-4
         else:
@@ -131,7 +137,56 @@ def test_odd_boxes_give_a_distribution(network: ExpressionClassifier, xyxy: list
     assert scores.prob.sum() == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+class Still:
+    """A backend of given tensors that is never run."""
+
+    name = "still"
+
+    def __init__(self, source: TensorSpec) -> None:
+        self.inputs: tuple[TensorSpec, ...] = (source,)
+        self.outputs: tuple[TensorSpec, ...] = (TensorSpec("prob", (1, 7), "float32"),)
+
+    def run(self, inputs: Tensors) -> Tensors:
+        raise AssertionError("not for running")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point", "range_", "expected"),
+    [
+        ("float32", 0.0, 0, [0, 1], np.arange(256, dtype=np.float32) / 255),
+        ("float32", 0.0, 0, [-1, 1], np.arange(256, dtype=np.float32) / 127.5 - 1),
+        ("int8", 1 / 255, -128, [0, 1], np.arange(256) - 128),
+        ("uint8", 0.0, 0, [0, 255], np.arange(256)),
+    ],
+)
+def test_input_range_is_that_of_the_card(
+    dtype: str, scale: float, zero_point: int, range_: list[float], expected: Float32
+) -> None:
+    card = replace(load_card("expression_float"), input={"size": SIZE, "range": range_})
+    network = ExpressionClassifier(card, Still(TensorSpec("grey", (1, SIZE, SIZE, 1), dtype, scale, zero_point)))
+    np.testing.assert_array_equal(network._input_of_grey, expected)
+
+
+def test_low_bit_input_is_the_four_quarters_of_the_face() -> None:
+    grey = np.arange(SIZE * SIZE).reshape(SIZE, SIZE) % 256
+    found = quarters(grey.astype(np.uint8))
+    assert found.shape == (4, SIZE // 2, SIZE // 2)
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        np.testing.assert_array_equal(found[2 * row + column], grey[row::2, column::2])
+
+
+def test_scores_become_probabilities(networks: Networks, faces: Image) -> None:
+    """A low-bit program ends in scores: their softmax, which no large score overflows."""
+    network = networks.expression("lowbit", "w1a2")
+    face = {"face": quarters(faces[0])}
+    exact = network._backend.run(face)["score"].reshape(-1).astype(np.float64)
+    np.testing.assert_allclose(network.classify_grey(faces[0]), np.exp(exact) / np.exp(exact).sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("precision", IN_TFLITE)
 def test_committed_file_has_only_the_operators_of_its_card(precision: str) -> None:
     """No TRANSPOSE above all: left by a conversion, it costs time on every frame."""
     card = load_card(f"expression_{precision}")

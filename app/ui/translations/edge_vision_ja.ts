@@ -297,12 +297,20 @@
         <translation>「{0}」はこの版には含まれていません</translation>
     </message>
     <message>
-        <source>backend {0} is not part of this version; use --backend cpu or auto</source>
-        <translation>バックエンド「{0}」はこの版には含まれていません。「CPU」または「自動」を選んでください</translation>
+        <source>backend {0} is not part of this version; use --backend auto</source>
+        <translation>バックエンド「{0}」はこの版には含まれていません。バックエンドは「自動」を選んでください</translation>
     </message>
     <message>
-        <source>there is no {0} expression network in this version; use --precision float or int8</source>
-        <translation>この版には {0} の表情認識ネットワークがありません。「浮動小数点」または「int8」を選んでください</translation>
+        <source>backend {0} does not run {1} networks; use --backend auto</source>
+        <translation>バックエンド「{0}」では {1} のネットワークを実行できません。バックエンドは「自動」を選んでください</translation>
+    </message>
+    <message>
+        <source>the low-bit kernels are being built; try again in a few seconds</source>
+        <translation>低ビット演算のプログラムをビルドしています。数秒後にもう一度試してください</translation>
+    </message>
+    <message>
+        <source>the low-bit kernels need a C compiler, and {0} cannot be started ({1}); install gcc, name one in CC, or set EDGE_LOWBIT=emulator, which is slow</source>
+        <translation>低ビット演算には C コンパイラが必要ですが、{0} を起動できません（{1}）。gcc をインストールするか、CC でコンパイラを指定するか、EDGE_LOWBIT=emulator（低速）を設定してください</translation>
     </message>
 </context>
 <context>
@@ -341,6 +349,26 @@
     <message>
         <source>recording</source>
         <translation>録画</translation>
+    </message>
+    <message>
+        <source>all layers {0} bit</source>
+        <translation>全層 {0} ビット</translation>
+    </message>
+    <message>
+        <source>weights {0} bit, activations {1} bit (first layer {2}, last {3})</source>
+        <translation>重み {0} ビット、活性値 {1} ビット（最初の層 {2}、最後の層 {3}）</translation>
+    </message>
+    <message>
+        <source>{0} bit</source>
+        <translation>{0} ビット</translation>
+    </message>
+    <message>
+        <source>W{0} A{1}, first {2}, last {3}</source>
+        <translation>W{0} A{1}、最初の層 {2}、最後 {3}</translation>
+    </message>
+    <message>
+        <source>Bits of one value. Inner layers: weights (W) {0}, activations (A) {1}. First layer: weights {2}, input {3}. Last layer: weights {4}, sums {5}. Time: median run of this network over the last 1 s.</source>
+        <translation>値 1 つのビット数です。中間層: 重み (W) {0}、活性値 (A) {1}。最初の層: 重み {2}、入力 {3}。最後の層: 重み {4}、総和 {5}。時間はこのネットワークの直近 1 秒の実行時間の中央値です。</translation>
     </message>
     <message>
         <source>on</source>

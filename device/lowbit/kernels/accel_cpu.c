@@ -37,18 +37,29 @@ struct work {
   const struct layer *l;
   uint32_t rows, columns, steps; /* of the padded input; steps = words per pixel */
   uint64_t *pixels;              /* [rows][columns][steps] */
-  uint8_t *tables;               /* [rows][columns][steps][TABLE_BYTES], AVX2 only */
+  uint8_t *tables;               /* sums of subsets of 4 channels, see the kernels that need them */
   int32_t *shared;               /* [out_h][columns]: minus the sum of the window's values */
-  uint8_t *nibbles;              /* [tap][cb][8][LANES], AVX2 only: weights of the current output block */
+  uint8_t *nibbles;              /* weights of the current output block as places in the tables */
   const uint8_t *weights;        /* stream of the current output block, [tap][cb][LANES] words */
+  /* NEON only: */
+  uint32_t n_groups;         /* groups of 4 channels that are not zero in all pixels and digits */
+  uint8_t live[MAX_BLOCKS];  /* one bit for each of these groups */
+  bool is_narrow;            /* all sums of the layer fit 16 bits */
+  int16_t limits[3 * LANES]; /* thresholds of the current output block, clamped */
 };
 
 struct kernel {
-  bool needs_tables;
+  /* Fill work->tables from the pixels and work->nibbles from the weights; NULL where no tables are used. */
+  void (*build_tables)(struct work *);
+  void (*split_nibbles)(struct work *);
+  /* Sum of the values of all channels of a pixel. */
+  int32_t (*sum_of_pixel)(const struct work *, const uint64_t *words);
   /* Sum of the values whose weight bit is 1, for 4 pixels and 32 outputs. */
   void (*count)(const struct work *, uint32_t y, uint32_t x, int32_t counted[GROUP * LANES]);
   /* acc = 2 * counted + shared[pixel]; how many of the [3][LANES] thresholds it reaches, as pixel words. */
   void (*quantise)(const int32_t *counted, const int32_t *shared, const int32_t *thresholds, uint64_t words[GROUP]);
+  /* Both in one where is_narrow is set. */
+  void (*quantise_narrow)(const struct work *, uint32_t y, uint32_t x, const int32_t *shared, uint64_t words[GROUP]);
 };
 
 static uint32_t up4(uint32_t n) { return (n + 3) & ~3u; }
@@ -71,6 +82,15 @@ static inline int32_t sum_of_word(uint64_t v) {
   v = (v & 0x3333333333333333u) + (v >> 2 & 0x3333333333333333u);
   v = (v + (v >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
   return (int32_t)(((uint32_t)v + 2 * (uint32_t)(v >> 32)) * 0x01010101u >> 24);
+}
+
+static int32_t sum_of_pixel(const struct work *work, const uint64_t *words) {
+  int32_t sum = 0;
+  for (uint32_t d = work->l->digits; d-- > 0;) {
+    sum <<= 2;
+    for (uint32_t c = 0; c < work->l->cb_in; c++) sum += sum_of_word(words[d * work->l->cb_in + c]);
+  }
+  return sum;
 }
 
 /* ---- checks, sections 4 and 8 ---- */
@@ -169,7 +189,7 @@ static void quantise_plain(const int32_t *counted, const int32_t *shared, const 
   }
 }
 
-static const struct kernel kernel_plain = {false, count_plain, quantise_plain};
+static const struct kernel kernel_plain = {NULL, NULL, sum_of_pixel, count_plain, quantise_plain, NULL};
 
 /* ---- x86 ---- */
 
@@ -236,7 +256,7 @@ __attribute__((target("avx512f"))) static void quantise_avx512(const int32_t *co
   }
 }
 
-static const struct kernel kernel_avx512 = {false, count_avx512, quantise_avx512};
+static const struct kernel kernel_avx512 = {NULL, NULL, sum_of_pixel, count_avx512, quantise_avx512, NULL};
 
 /* One step is 4 channels: the table of a pixel holds the sum of every subset of its 4 values, the weights of 32 outputs
  * are 32 subsets, one shuffle looks all of them up. Bytes hold 16 steps (16 * 12 = 192), 16-bit words a whole digit
@@ -309,48 +329,190 @@ __attribute__((target("avx2"))) static void quantise_avx2(const int32_t *counted
   }
 }
 
-static const struct kernel kernel_avx2 = {true, count_avx2, quantise_avx2};
+/* The 16 sums of every 4 channels of every pixel word: [rows][columns][steps][TABLE_BYTES]. */
+static void build_tables_avx2(struct work *work) {
+  uint8_t counts[16][16];
+  for (uint32_t bits = 0; bits < 16; bits++)
+    for (uint32_t subset = 0; subset < 16; subset++) counts[bits][subset] = (uint8_t)__builtin_popcount(bits & subset);
+  const size_t n = (size_t)work->rows * work->columns * work->steps;
+  for (size_t i = 0; i < n; i++)
+    for (uint32_t g = 0; g < 8; g++) {
+      const uint8_t *low = counts[work->pixels[i] >> (4 * g) & 15];
+      const uint8_t *high = counts[work->pixels[i] >> (32 + 4 * g) & 15];
+      uint8_t *table = work->tables + i * TABLE_BYTES + g * 16;
+      for (uint32_t j = 0; j < 16; j++) table[j] = (uint8_t)(low[j] + 2 * high[j]);
+    }
+}
+
+/* [tap][cb][8][LANES] */
+static void split_nibbles_avx2(struct work *work) {
+  const size_t n = (size_t)work->l->k * work->l->k * work->l->cb_in;
+  for (size_t s = 0; s < n; s++)
+    for (uint32_t g = 0; g < 8; g++)
+      for (uint32_t o = 0; o < LANES; o++)
+        work->nibbles[(s * 8 + g) * LANES + o] = load32(work->weights + (s * LANES + o) * 4) >> (4 * g) & 15;
+}
+
+static const struct kernel kernel_avx2 = {build_tables_avx2, split_nibbles_avx2, sum_of_pixel, count_avx2,
+                                          quantise_avx2,     NULL};
 #endif
 
 /* ---- ARM ---- */
 
 #ifdef HAVE_NEON
-/* Bytes of vcnt for 4 outputs at a time: plane 1 counts double, so a byte grows by at most 24 a step; every 8 steps the
- * bytes go to 32-bit sums. */
-enum { NEON_STEPS = 8 };
+/* One step is 4 channels of two neighbouring pixels: byte s of its table is the sum of subset s of the left pixel's
+ * values plus 16 times that of the right pixel's. A look-up with the weights of 8 outputs thus counts both pixels; a
+ * running sum of the bytes and one of their upper halves tell them apart after at most 21 steps (21 * 12 < 256).
+ * Groups of 4 channels whose values are all zero are left out.
+ * tables: [row][digit][column][live group][16], the right pixel is the one of the next column.
+ * nibbles: [tap][live group][LANES]. */
+enum { NEON_STEPS = 21, NEON_PAIRS = GROUP / 2, TABLE = 16 };
+enum { NEON_CHUNKS = (9 * MAX_BLOCKS * 8 + NEON_STEPS - 1) / NEON_STEPS }; /* of the largest layer */
 
-static void count_digit_neon(const struct work *work, uint32_t y, uint32_t x, uint32_t d, uint32x4_t sum[LANES / 4]) {
-  const struct layer *l = work->l;
-  const uint32_t n = l->k * l->k * l->cb_in;
-  for (uint32_t from = 0; from < n; from += NEON_STEPS) {
-    const uint32_t to = from + NEON_STEPS < n ? from + NEON_STEPS : n;
-    uint8x16_t bytes[LANES / 4];
-    for (int o = 0; o < LANES / 4; o++) bytes[o] = vdupq_n_u8(0);
-    for (uint32_t s = from; s < to; s++) {
-      const uint32_t tap = s / l->cb_in;
-      const size_t pixel = (size_t)(y + tap / l->k) * work->columns + x + tap % l->k;
-      const uint64_t value = work->pixels[pixel * work->steps + d * l->cb_in + s % l->cb_in];
-      const uint8x16_t p0 = vreinterpretq_u8_u32(vdupq_n_u32((uint32_t)value));
-      const uint8x16_t p1 = vreinterpretq_u8_u32(vdupq_n_u32((uint32_t)(value >> 32)));
-      for (int o = 0; o < LANES / 4; o++) {
-        const uint8x16_t bits = vld1q_u8(work->weights + (size_t)s * LANES * 4 + 16 * o);
-        const uint8x16_t twice = vshlq_n_u8(vcntq_u8(vandq_u8(p1, bits)), 1);
-        bytes[o] = vaddq_u8(bytes[o], vaddq_u8(vcntq_u8(vandq_u8(p0, bits)), twice));
-      }
+/* As intrinsics, 32-bit compilers spend a third of the loop on moving halves of registers. */
+static inline uint8x16_t look_up_neon(uint8x16_t table, uint8x16_t places) {
+#ifdef __arm__
+  uint8x16_t found;
+  __asm__("vtbl.8 %e0, %h1, %e2\n\tvtbl.8 %f0, %h1, %f2" : "=&w"(found) : "w"(table), "w"(places));
+  return found;
+#else
+  return vqtbl1q_u8(table, places);
+#endif
+}
+
+/* Running sums of one chunk: of the bytes of the tables, and of the upper halves of these bytes. */
+struct chunk_neon {
+  uint8x16_t total[NEON_PAIRS][2], upper[NEON_PAIRS][2];
+};
+
+/* Look up 32 outputs in the tables of 4 channels and go on to the next 4 channels. */
+static inline __attribute__((always_inline)) void step_neon(struct chunk_neon *sums, const int pairs,
+                                                            const uint8_t *tables[NEON_PAIRS],
+                                                            const uint8_t **places) {
+  const uint8x16x2_t weights = vld2q_u8(*places);
+  *places += LANES;
+#pragma GCC unroll 2
+  for (int p = 0; p < pairs; p++) {
+    const uint8x16_t table = vld1q_u8(tables[p]);
+    tables[p] += TABLE;
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; half++) {
+      const uint8x16_t found = look_up_neon(table, weights.val[half]);
+      sums->total[p][half] = vaddq_u8(sums->total[p][half], found);
+      sums->upper[p][half] = vsraq_n_u8(sums->upper[p][half], found, 4);
     }
-    for (int o = 0; o < LANES / 4; o++) sum[o] = vpadalq_u16(sum[o], vpaddlq_u8(bytes[o]));
   }
 }
 
-static void count_neon(const struct work *work, uint32_t y, uint32_t x, int32_t *counted) {
-  for (uint32_t i = 0; i < GROUP; i++) {
-    uint32x4_t sum[LANES / 4];
-    for (int o = 0; o < LANES / 4; o++) sum[o] = vdupq_n_u32(0);
-    for (uint32_t d = work->l->digits; d-- > 0;) {
-      for (int o = 0; o < LANES / 4; o++) sum[o] = vshlq_n_u32(sum[o], 2);
-      count_digit_neon(work, y, x + i, d, sum);
+/* Counts of one digit as bytes that belong together, [chunk][pixel][output]; returns the number of chunks. `pairs` is
+ * a constant where this is inlined. */
+static inline __attribute__((always_inline)) uint32_t count_pairs_neon(const struct work *work, uint32_t y, uint32_t x,
+                                                                       uint32_t d, const int pairs, uint8_t *bytes) {
+  const uint8x16_t zero = vdupq_n_u8(0);
+  const uint32_t taps = work->l->k;
+  const size_t pixel = (size_t)work->n_groups * TABLE, row = work->l->digits * work->columns * pixel;
+  const uint8_t *places = work->nibbles, *rows = work->tables + y * row + ((size_t)d * work->columns + x) * pixel;
+  struct chunk_neon sums = {{{zero, zero}, {zero, zero}}, {{zero, zero}, {zero, zero}}};
+  uint32_t room = NEON_STEPS, n_chunks = 0;
+  for (uint32_t ky = 0; ky < taps; ky++, rows += row) {
+    const uint8_t *tables[NEON_PAIRS] = {rows, rows + 2 * pixel};
+    for (uint32_t left = taps * work->n_groups; left;) {
+      const uint32_t n = left < room ? left : room;
+      left -= n, room -= n;
+      const uint8_t *end = places + n * LANES;
+      do step_neon(&sums, pairs, tables, &places);
+      while (places != end);
+      if (room && (left || ky + 1 < taps)) continue;
+      room = NEON_STEPS, n_chunks++;
+#pragma GCC unroll 2
+      for (int p = 0; p < pairs; p++)
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; half++) {
+          uint8_t *to = bytes + 2 * p * LANES + 16 * half;
+          vst1q_u8(to, vsubq_u8(sums.total[p][half], vshlq_n_u8(sums.upper[p][half], 4)));
+          vst1q_u8(to + LANES, sums.upper[p][half]);
+          sums.total[p][half] = sums.upper[p][half] = zero;
+        }
+      bytes += GROUP * LANES;
     }
-    for (int o = 0; o < LANES / 4; o++) vst1q_s32(counted + i * LANES + 4 * o, vreinterpretq_s32_u32(sum[o]));
+  }
+  return n_chunks;
+}
+
+/* At least one chunk. */
+static uint32_t count_digit_neon(const struct work *work, uint32_t y, uint32_t x, uint32_t d, uint8_t *bytes) {
+  if (work->n_groups == 0) {
+    memset(bytes, 0, GROUP * LANES);
+    return 1;
+  }
+  return x + 2 < work->l->out_w ? count_pairs_neon(work, y, x, d, 2, bytes) : count_pairs_neon(work, y, x, d, 1, bytes);
+}
+
+/* Sums of the 32 outputs of a pixel over n chunks: even outputs, then odd ones. */
+static inline uint16x8x4_t sum_chunks_neon(const uint8_t *bytes, uint32_t n) {
+  uint16x8_t sum0 = vdupq_n_u16(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+  do {
+    const uint8x16x2_t chunk = vld2q_u8(bytes);
+    sum0 = vaddw_u8(sum0, vget_low_u8(chunk.val[0])), sum1 = vaddw_u8(sum1, vget_high_u8(chunk.val[0]));
+    sum2 = vaddw_u8(sum2, vget_low_u8(chunk.val[1])), sum3 = vaddw_u8(sum3, vget_high_u8(chunk.val[1]));
+    bytes += GROUP * LANES;
+  } while (--n);
+  const uint16x8x4_t sums = {{sum0, sum1, sum2, sum3}};
+  return sums;
+}
+
+/* Digits from the top: shift what is there, add the next. */
+static void count_neon(const struct work *work, uint32_t y, uint32_t x, int32_t *counted) {
+  uint8_t bytes[NEON_CHUNKS * GROUP * LANES];
+  const uint32_t n = (x + 2 < work->l->out_w ? GROUP : 2) * LANES;
+  memset(counted, 0, GROUP * LANES * sizeof *counted);
+  for (uint32_t d = work->l->digits; d-- > 0;) {
+    const uint32_t n_chunks = count_digit_neon(work, y, x, d, bytes);
+    for (uint32_t o = 0; o < n; o += LANES) {
+      const uint16x8x4_t sums = sum_chunks_neon(bytes + o, n_chunks);
+#pragma GCC unroll 4
+      for (int part = 0; part < 4; part++) {
+        int32_t *to = counted + o + 16 * (part & 1) + part / 2;
+        for (int i = 0; i < 8; i++) to[2 * i] = 4 * to[2 * i] + sums.val[part][i];
+      }
+    }
+  }
+}
+
+/* Where all sums fit 16 bits: always for one digit (288 * 32 * 3 = 27,648). */
+static void quantise_narrow_neon(const struct work *work, uint32_t y, uint32_t x, const int32_t *shared,
+                                 uint64_t *words) {
+  const uint8_t even_bits[8] = {1, 4, 16, 64, 1, 4, 16, 64};
+  const uint8x8_t bits[2] = {vld1_u8(even_bits), vshl_n_u8(vld1_u8(even_bits), 1)};
+  uint8_t bytes[NEON_CHUNKS * GROUP * LANES]; /* several digits have fewer chunks each, or their sums would not fit */
+  const int digits = (int)work->l->digits, pixels = x + 2 < work->l->out_w ? GROUP : 2;
+  uint32_t n_chunks = 0;
+  for (int d = 0; d < digits; d++)
+    n_chunks = count_digit_neon(work, y, x, (uint32_t)d, bytes + d * n_chunks * GROUP * LANES);
+  for (int i = 0; i < pixels; i++) {
+    const uint8_t *from = bytes + (digits - 1) * n_chunks * GROUP * LANES + i * LANES;
+    uint16x8x4_t counted = sum_chunks_neon(from, n_chunks);
+    for (int d = digits - 1; d-- > 0;) {
+      from -= n_chunks * GROUP * LANES;
+      const uint16x8x4_t next = sum_chunks_neon(from, n_chunks);
+#pragma GCC unroll 4
+      for (int part = 0; part < 4; part++)
+        counted.val[part] = vaddq_u16(vshlq_n_u16(counted.val[part], 2), next.val[part]);
+    }
+    const int16x8_t minus = vdupq_n_s16((int16_t)shared[i]);
+    const int16_t *limits = work->limits;
+    uint8x8_t low[4], high[4];
+#pragma GCC unroll 4
+    for (int part = 0; part < 4; part++, limits += 3 * 8) {
+      const int16x8_t acc = vaddq_s16(vreinterpretq_s16_u16(vshlq_n_u16(counted.val[part], 1)), minus);
+      const uint16x8_t r1 = vcgeq_s16(acc, vld1q_s16(limits)), r2 = vcgeq_s16(acc, vld1q_s16(limits + 8));
+      const uint16x8_t r3 = vcgeq_s16(acc, vld1q_s16(limits + 16)), differ = veorq_u16(r1, r2);
+      low[part] = vand_u8(vmovn_u16(veorq_u16(differ, r3)), bits[part / 2]);
+      high[part] = vand_u8(vmovn_u16(vbslq_u16(differ, r3, r1)), bits[part / 2]);
+    }
+    const uint8x8_t lows = vpadd_u8(vorr_u8(low[0], low[2]), vorr_u8(low[1], low[3]));
+    const uint8x8_t highs = vpadd_u8(vorr_u8(high[0], high[2]), vorr_u8(high[1], high[3]));
+    vst1_u8((uint8_t *)(words + i), vpadd_u8(lows, highs));
   }
 }
 
@@ -375,7 +537,130 @@ static void quantise_neon(const int32_t *counted, const int32_t *shared, const i
   }
 }
 
-static const struct kernel kernel_neon = {false, count_neon, quantise_neon};
+/* sums[v]: the table of one pixel whose 4 values have their bits of plane 0 in the lower half of v, plane 1 above. */
+static void fill_subset_sums(uint8_t sums[256 * TABLE]) {
+  vst1q_u8(sums, vdupq_n_u8(0));
+  for (uint32_t bit = 0; bit < 8; bit++) {
+    uint8_t of_subset[TABLE];
+    for (uint32_t s = 0; s < TABLE; s++) of_subset[s] = (uint8_t)((s >> (bit & 3) & 1) << (bit >> 2));
+    const uint8x16_t value = vld1q_u8(of_subset);
+    const uint32_t n = TABLE << bit;
+    for (uint32_t at = 0; at < n; at += TABLE) vst1q_u8(sums + n + at, vaddq_u8(vld1q_u8(sums + at), value));
+  }
+}
+
+/* Pixel words become 8 bytes, one for each group of 4 channels: plane 0 in the lower half. Whole vectors of 4 words. */
+static void zip_planes_neon(uint64_t *words, size_t n) {
+  for (size_t i = 0; i < n; i += 4) {
+    uint8_t *bytes = (uint8_t *)(words + i);
+    const uint32x4_t first = vreinterpretq_u32_u8(vld1q_u8(bytes)), last = vreinterpretq_u32_u8(vld1q_u8(bytes + 16));
+    const uint32x4x2_t planes = vuzpq_u32(first, last);
+    const uint8x16_t p0 = vreinterpretq_u8_u32(planes.val[0]), p1 = vreinterpretq_u8_u32(planes.val[1]);
+    const uint8x16x2_t even_and_odd = {{vsliq_n_u8(p0, p1, 4), vsriq_n_u8(p1, p0, 4)}};
+    vst2q_u8(bytes, even_and_odd);
+  }
+}
+
+static void find_live_groups(struct work *work) {
+  const uint32_t cb_in = work->l->cb_in;
+  const uint8_t *end = (const uint8_t *)(work->pixels + (size_t)work->rows * work->columns * work->steps);
+  work->n_groups = 0;
+  for (uint32_t c = 0; c < cb_in; c++) {
+    uint8x8_t used = vdup_n_u8(0);
+    for (const uint8_t *word = (const uint8_t *)(work->pixels + c); word < end; word += 8 * cb_in)
+      used = vorr_u8(used, vld1_u8(word));
+    uint8_t of_group[8];
+    vst1_u8(of_group, used);
+    work->live[c] = 0;
+    for (uint32_t g = 0; g < 8; g++)
+      if (of_group[g]) work->live[c] |= (uint8_t)(1u << g), work->n_groups++;
+  }
+}
+
+static inline void build_table_neon(const uint8_t *sums, uint8_t left, uint8_t right, uint8_t *table) {
+  vst1q_u8(table, vsliq_n_u8(vld1q_u8(sums + left * TABLE), vld1q_u8(sums + right * TABLE), 4));
+}
+
+/* Tables of one digit of a pixel and its right neighbour; returns the place behind them. */
+static inline uint8_t *build_pair_neon(const struct work *work, const uint64_t *pixel, const uint8_t *sums,
+                                       uint8_t *table) {
+  const uint8_t *left = (const uint8_t *)pixel, *right = (const uint8_t *)(pixel + work->steps);
+  for (uint32_t c = 0; c < work->l->cb_in; c++, left += 8, right += 8) {
+    if (work->live[c] == 255) {
+#pragma GCC unroll 8
+      for (uint32_t g = 0; g < 8; g++) build_table_neon(sums, left[g], right[g], table + g * TABLE);
+      table += 8 * TABLE;
+      continue;
+    }
+    for (uint32_t rest = work->live[c]; rest; rest &= rest - 1, table += TABLE) {
+      const int g = __builtin_ctz(rest);
+      build_table_neon(sums, left[g], right[g], table);
+    }
+  }
+  return table;
+}
+
+/* Pairs begin at every column that a tap of an even column reaches; with k = 1 those are the even ones. */
+static void build_tables_neon(struct work *work) {
+  const struct layer *l = work->l;
+  uint8_t sums[256 * TABLE];
+  fill_subset_sums(sums);
+  zip_planes_neon(work->pixels, (size_t)work->rows * work->columns * work->steps);
+  find_live_groups(work);
+  const uint32_t largest = l->k * l->k * work->n_groups * 4 * ((1u << (2 * l->digits)) - 1);
+  work->is_narrow = largest < INT16_MAX; /* so that clamped thresholds stay out of reach */
+  const uint32_t end = (l->out_w + 1) / 2 * 2 + l->k - 2, step = l->k == 1 ? 2 : 1;
+  for (uint32_t y = 0; y < work->rows; y++)
+    for (uint32_t d = 0; d < l->digits; d++) {
+      const size_t row = ((size_t)y * l->digits + d) * work->columns;
+      const uint64_t *pixel = work->pixels + (size_t)y * work->columns * work->steps + d * l->cb_in;
+      uint8_t *table = work->tables + row * work->n_groups * TABLE;
+      for (uint32_t x = 0; x < end; x += step, pixel += step * work->steps)
+        table = build_pair_neon(work, pixel, sums, table) + (step - 1) * work->n_groups * TABLE;
+    }
+}
+
+/* Thresholds of the current output block, clamped to 16 bits: [output & 1][output / 16][3][8]. */
+static void narrow_limits_neon(struct work *work, const uint8_t *records) {
+  for (uint32_t o = 0; o < LANES; o++)
+    for (uint32_t j = 0; j < 3; j++) {
+      const int32_t limit = (int32_t)load32(records + 16 * o + 4 * j);
+      const int32_t clamped = limit < INT16_MIN ? INT16_MIN : limit > INT16_MAX ? INT16_MAX : limit;
+      work->limits[(2 * (o & 1) + o / 16) * 24 + 8 * j + o % 16 / 2] = (int16_t)clamped;
+    }
+}
+
+static void split_nibbles_neon(struct work *work) {
+  const uint32_t n = work->l->k * work->l->k * work->l->cb_in;
+  const uint8x16_t low_half = vdupq_n_u8(15);
+  const uint8_t *words = work->weights;
+  uint8_t *to = work->nibbles;
+  for (uint32_t s = 0, c = 0; s < n; s++, words += LANES * 4, c = c + 1 < work->l->cb_in ? c + 1 : 0) {
+    const uint8x16x4_t first = vld4q_u8(words), second = vld4q_u8(words + LANES * 2);
+#pragma GCC unroll 4
+    for (uint32_t b = 0; b < 4; b++) {
+      const uint8x16x2_t even = {{vandq_u8(first.val[b], low_half), vandq_u8(second.val[b], low_half)}};
+      const uint8x16x2_t odd = {{vshrq_n_u8(first.val[b], 4), vshrq_n_u8(second.val[b], 4)}};
+      if (work->live[c] >> (2 * b) & 1) vst2q_u8(to, even), to += LANES;
+      if (work->live[c] >> (2 * b + 1) & 1) vst2q_u8(to, odd), to += LANES;
+    }
+  }
+  if (!work->l->raw) narrow_limits_neon(work, words);
+}
+
+static int32_t sum_of_pixel_neon(const struct work *work, const uint64_t *words) {
+  uint32x2_t planes = vdup_n_u32(0);
+  for (uint32_t d = work->l->digits; d-- > 0;) {
+    const uint8_t *word = (const uint8_t *)(words + d * work->l->cb_in), *end = word + work->l->cb_in * 8;
+    uint16x4_t counted = vdup_n_u16(0);
+    for (; word != end; word += 8) counted = vpadal_u8(counted, vcnt_u8(vld1_u8(word)));
+    planes = vpadal_u16(vshl_n_u32(planes, 2), counted);
+  }
+  return (int32_t)(vget_lane_u32(planes, 0) + 2 * vget_lane_u32(planes, 1));
+}
+
+static const struct kernel kernel_neon = {build_tables_neon, split_nibbles_neon,  sum_of_pixel_neon,
+                                          count_neon,        quantise_neon,       quantise_narrow_neon};
 #endif
 
 /* ---- working copies ---- */
@@ -393,47 +678,18 @@ static void load_pixels(const uint8_t *arena, struct work *work) {
 }
 
 /* shared[y][x] = - sum of all values in the window: acc = 2 * counted + shared. */
-static void sum_windows(struct work *work, int32_t *pixel_sums) {
+static void sum_windows(struct work *work, const struct kernel *kernel, int32_t *pixel_sums) {
   const struct layer *l = work->l;
   const size_t n = (size_t)work->rows * work->columns;
-  for (size_t i = 0; i < n; i++) {
-    const uint64_t *value = work->pixels + i * work->steps;
-    int32_t sum = 0;
-    for (uint32_t d = l->digits; d-- > 0;) {
-      sum <<= 2;
-      for (uint32_t c = 0; c < l->cb_in; c++) sum += sum_of_word(value[d * l->cb_in + c]);
-    }
-    pixel_sums[i] = sum;
-  }
+  for (size_t i = 0; i < n; i++) pixel_sums[i] = kernel->sum_of_pixel(work, work->pixels + i * work->steps);
   memset(work->shared, 0, (size_t)l->out_h * work->columns * sizeof *work->shared);
   for (uint32_t y = 0; y < l->out_h; y++)
     for (uint32_t tap = 0; tap < l->k * l->k; tap++) {
-      const int32_t *row = pixel_sums + (size_t)(y + tap / l->k) * work->columns + tap % l->k;
-      for (uint32_t x = 0; x < l->out_w; x++) work->shared[(size_t)y * work->columns + x] -= row[x];
+      const int32_t *restrict row = pixel_sums + (size_t)(y + tap / l->k) * work->columns + tap % l->k;
+      int32_t *restrict to = work->shared + (size_t)y * work->columns;
+      const uint32_t width = l->out_w;
+      for (uint32_t x = 0; x < width; x++) to[x] -= row[x];
     }
-}
-
-/* The 16 sums of every 4 channels of every pixel word. */
-static void build_tables(struct work *work) {
-  uint8_t counts[16][16];
-  for (uint32_t bits = 0; bits < 16; bits++)
-    for (uint32_t subset = 0; subset < 16; subset++) counts[bits][subset] = (uint8_t)__builtin_popcount(bits & subset);
-  const size_t n = (size_t)work->rows * work->columns * work->steps;
-  for (size_t i = 0; i < n; i++)
-    for (uint32_t g = 0; g < 8; g++) {
-      const uint8_t *low = counts[work->pixels[i] >> (4 * g) & 15];
-      const uint8_t *high = counts[work->pixels[i] >> (32 + 4 * g) & 15];
-      uint8_t *table = work->tables + i * TABLE_BYTES + g * 16;
-      for (uint32_t j = 0; j < 16; j++) table[j] = (uint8_t)(low[j] + 2 * high[j]);
-    }
-}
-
-static void split_nibbles(struct work *work) {
-  const size_t n = (size_t)work->l->k * work->l->k * work->l->cb_in;
-  for (size_t s = 0; s < n; s++)
-    for (uint32_t g = 0; g < 8; g++)
-      for (uint32_t o = 0; o < LANES; o++)
-        work->nibbles[(s * 8 + g) * LANES + o] = load32(work->weights + (s * LANES + o) * 4) >> (4 * g) & 15;
 }
 
 static void release(struct work *work) {
@@ -447,18 +703,18 @@ static bool prepare(const uint8_t *arena, const struct layer *l, const struct ke
   work->steps = l->cb_in * l->digits;
   const size_t n = (size_t)work->rows * work->columns;
   int32_t *pixel_sums = malloc(n * sizeof *pixel_sums);
-  work->pixels = calloc(n * work->steps, sizeof *work->pixels);
+  work->pixels = calloc(n * work->steps + 3, sizeof *work->pixels); /* whole vectors of 4 words */
   work->shared = malloc((size_t)l->out_h * work->columns * sizeof *work->shared);
-  if (kernel->needs_tables) {
+  if (kernel->build_tables) {
     work->tables = malloc(n * work->steps * TABLE_BYTES);
     work->nibbles = malloc((size_t)l->k * l->k * l->cb_in * 8 * LANES);
   }
   const bool is_complete =
-      pixel_sums && work->pixels && work->shared && (!kernel->needs_tables || (work->tables && work->nibbles));
+      pixel_sums && work->pixels && work->shared && (!kernel->build_tables || (work->tables && work->nibbles));
   if (is_complete) {
     load_pixels(arena, work);
-    sum_windows(work, pixel_sums);
-    if (kernel->needs_tables) build_tables(work);
+    sum_windows(work, kernel, pixel_sums);
+    if (kernel->build_tables) kernel->build_tables(work);
   }
   free(pixel_sums);
   if (!is_complete) release(work);
@@ -467,44 +723,53 @@ static bool prepare(const uint8_t *arena, const struct layer *l, const struct ke
 
 /* ---- stores ---- */
 
-static void store_codes(uint8_t *arena, const struct layer *l, uint32_t block, uint32_t y, uint32_t x, uint64_t word) {
-  uint32_t row = y, column = x;
-  if (l->store == SPACE_TO_DEPTH) {
-    block += (2 * (y & 1) + (x & 1)) * l->cb_out;
-    row = y / 2, column = x / 2;
-  } else if (l->store == UPSAMPLE) {
-    row = 2 * y, column = 2 * x;
+/* The words of n neighbouring pixels of one output block. */
+static void store_codes(uint8_t *arena, const struct layer *l, uint32_t block, uint32_t y, uint32_t x,
+                        const uint64_t *words, uint32_t n) {
+  const size_t row = (size_t)up4(l->stored_w) * 8;
+  uint8_t *plane = arena + l->dst + (size_t)block * l->dst_pitch;
+  if (l->store == PLAIN) {
+    memcpy(plane + y * row + (size_t)x * 8, words, (size_t)n * 8);
+  } else if (l->store == SPACE_TO_DEPTH) {
+    uint8_t *to = plane + (size_t)(2 * (y & 1)) * l->cb_out * l->dst_pitch + y / 2 * row;
+    for (uint32_t i = 0; i < n; i++) {
+      const size_t quarter = (size_t)((x + i) & 1) * l->cb_out * l->dst_pitch;
+      memcpy(to + quarter + (size_t)((x + i) / 2) * 8, words + i, 8);
+    }
+  } else {
+    uint8_t *to = plane + 2 * y * row + (size_t)x * 16;
+    for (uint32_t i = 0; i < 2 * n; i++) {
+      memcpy(to + 8 * i, words + i / 2, 8);
+      memcpy(to + row + 8 * i, words + i / 2, 8);
+    }
   }
-  const size_t pitch = (size_t)up4(l->stored_w) * 8;
-  uint8_t *to = arena + l->dst + (size_t)block * l->dst_pitch + row * pitch + (size_t)column * 8;
-  memcpy(to, &word, sizeof word);
-  if (l->store != UPSAMPLE) return;
-  memcpy(to + 8, &word, sizeof word);
-  memcpy(to + pitch, &word, sizeof word);
-  memcpy(to + pitch + 8, &word, sizeof word);
 }
 
 static void run_block(uint8_t *arena, struct work *work, const struct kernel *kernel, uint32_t block) {
   const struct layer *l = work->l;
   const uint8_t *limits = work->weights + (size_t)l->k * l->k * l->cb_in * LANES * 4;
   int32_t thresholds[3 * LANES];
-  for (uint32_t j = 0; j < 3 && !l->raw; j++)
+  for (uint32_t j = 0; j < 3 && !l->raw && !work->is_narrow; j++)
     for (uint32_t o = 0; o < LANES; o++) thresholds[j * LANES + o] = (int32_t)load32(limits + 16 * o + 4 * j);
   for (uint32_t y = 0; y < l->out_h; y++)
     for (uint32_t x = 0; x < l->out_w; x += GROUP) {
       const int32_t *shared = work->shared + (size_t)y * work->columns + x;
       const uint32_t n = l->out_w - x < GROUP ? l->out_w - x : GROUP;
       int32_t counted[GROUP * LANES];
-      kernel->count(work, y, x, counted);
+      uint64_t words[GROUP];
+      const bool is_narrow = work->is_narrow && !l->raw;
+      if (is_narrow)
+        kernel->quantise_narrow(work, y, x, shared, words);
+      else
+        kernel->count(work, y, x, counted);
       if (l->raw) {
         for (uint32_t i = 0; i < n * LANES; i++) counted[i] = 2 * counted[i] + shared[i / LANES];
         const size_t at = ((size_t)y * up4(l->out_w) + x) * LANES * 4;
         memcpy(arena + l->dst + (size_t)block * l->dst_pitch + at, counted, (size_t)n * LANES * 4);
         continue;
       }
-      uint64_t words[GROUP];
-      kernel->quantise(counted, shared, thresholds, words);
-      for (uint32_t i = 0; i < n; i++) store_codes(arena, l, block, y, x + i, words[i]);
+      if (!is_narrow) kernel->quantise(counted, shared, thresholds, words);
+      store_codes(arena, l, block, y, x, words, n);
     }
 }
 
@@ -513,7 +778,7 @@ static int run_layer(uint8_t *arena, const struct layer *l, const struct kernel 
   if (!prepare(arena, l, kernel, &work)) return ACCEL_NO_MEMORY;
   for (uint32_t block = 0; block < l->cb_out; block++) {
     work.weights = arena + l->constants + block * block_constants(l);
-    if (kernel->needs_tables) split_nibbles(&work);
+    if (kernel->split_nibbles) kernel->split_nibbles(&work);
     run_block(arena, &work, kernel, block);
   }
   release(&work);
@@ -562,4 +827,49 @@ int accel_cpu_run(uint8_t *arena, uint32_t bytes, const uint32_t *descriptors, u
     if (code != ACCEL_OK) return code;
   }
   return ACCEL_OK;
+}
+
+/* ---- inputs and memory ordering ---- */
+
+/* One row of one block and digit. Channel by channel over a piece of the row, so that the compiler can use vectors;
+ * returns the bits that occur in the values. */
+static uint32_t pack_row(const uint8_t *values, size_t plane, uint32_t lanes, uint32_t width, uint32_t digit,
+                         uint8_t *target) {
+  enum { PIECE = 32 };
+  uint8_t seen = 0;
+  for (uint32_t from = 0; from < width; from += PIECE) {
+    const uint32_t n = width - from < PIECE ? width - from : PIECE;
+    uint64_t words[PIECE] = {0};
+    for (uint32_t lane = 0; lane < lanes; lane++) {
+      const uint8_t *row = values + lane * plane + from;
+      for (uint32_t x = 0; x < n; x++) {
+        const uint64_t planes = row[x] >> (2 * digit);
+        words[x] |= (planes & 1) << lane | (planes & 2) << (LANES - 1 + lane);
+        seen |= row[x];
+      }
+    }
+    memcpy(target + (size_t)from * 8, words, (size_t)up4(n) * 8);
+  }
+  return seen;
+}
+
+int accel_cpu_pack(const uint8_t *values, uint32_t channels, uint32_t height, uint32_t width, uint32_t digits,
+                   uint8_t *target) {
+  const size_t plane = (size_t)height * width;
+  uint32_t seen = 0;
+  for (uint32_t first = 0; first < channels; first += LANES, values += LANES * plane) {
+    const uint32_t lanes = channels - first < LANES ? channels - first : LANES;
+    for (uint32_t digit = 0; digit < digits; digit++)
+      for (uint32_t y = 0; y < height; y++, target += (size_t)up4(width) * 8)
+        seen |= pack_row(values + (size_t)y * width, plane, lanes, width, digit, target);
+  }
+  return seen >> (2 * digits) != 0;
+}
+
+void accel_barrier(void) {
+#if defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
+  __asm__ volatile("dsb sy" ::: "memory");
+#else
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
 }

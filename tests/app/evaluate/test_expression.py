@@ -20,7 +20,7 @@ from models.results import Float32
 from tests.conftest import need
 
 LABELS = load_card("expression_float").labels
-LEAST_TOP1 = 0.664
+LEAST_TOP1 = {"float": 0.70, "int8": 0.70, "w1a2": 0.655}
 """What a person is said to reach on FER2013 is 0.65; the committed networks stay above this on PublicTest."""
 
 
@@ -55,15 +55,18 @@ def test_figures_by_hand() -> None:
     assert (confusion[0, 0], confusion[0, 3], confusion[3, 4], confusion[4, 4], confusion.sum()) == (2, 1, 1, 2, 6)
 
 
-@pytest.mark.parametrize("precision", ["float", "int8"])
-def test_npz_end_to_end(tmp_path: Path, precision: str) -> None:
+@pytest.mark.parametrize(
+    ("precision", "backend", "used"),
+    [("float", "auto", "cpu"), ("int8", "cpu", "cpu"), ("w1a2", "auto", "lowbit"), ("w1a2", "lowbit", "lowbit")],
+)
+def test_npz_end_to_end(tmp_path: Path, precision: str, backend: str, used: str) -> None:
     path = write(tmp_path / "toy.npz", X=pictures(9), y=np.arange(9) % 7)
-    found = evaluate_expression(path, precision, "auto", results=tmp_path / "deep/results")
+    found = evaluate_expression(path, precision, backend, results=tmp_path / "deep/results")
     prob = np.load(tmp_path / "deep/results/scores.npy")
     assert prob.shape == (9, 7)
     np.testing.assert_allclose(prob.sum(1), 1, atol=1e-5)
     assert found["top1"] == pytest.approx((prob.argmax(1) == np.arange(9) % 7).mean())
-    assert (found["n"], found["precision"], found["backend"]) == (9, precision, "cpu")
+    assert (found["n"], found["precision"], found["backend"]) == (9, precision, used)
     assert found["labels"] == list(LABELS)
     assert found["conditions"].startswith("toy.npz, all rows")
     assert found["ms_p50"] > 0
@@ -162,10 +165,10 @@ def test_wrong_folders_are_named(tmp_path: Path) -> None:
         load_folders(tmp_path, LABELS)
 
 
-@pytest.mark.parametrize(("precision", "backend"), [("w1a2", "auto"), ("float", "gpu")])
+@pytest.mark.parametrize(("precision", "backend"), [("w1a2", "cpu"), ("int8", "lowbit"), ("float", "gpu")])
 def test_what_is_not_built_is_refused(tmp_path: Path, precision: str, backend: str) -> None:
     path = write(tmp_path / "toy.npz", X=pictures(1), y=np.arange(1))
-    with pytest.raises(BackendUnavailable, match=r"(in|of) this version"):
+    with pytest.raises(BackendUnavailable, match=f"^backend {backend} .*; use --backend auto$"):
         evaluate_expression(path, precision, backend)
 
 
@@ -210,18 +213,18 @@ def test_program_explains_a_failure_in_one_sentence(
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, dict[str, Any]]:
-    """Return the figures of both committed networks on PublicTest."""
+    """Return the figures of the committed networks on PublicTest."""
     path = need("fer2013/train_public.npz")
-    return {precision: evaluate_expression(path, precision, "cpu") for precision in ("float", "int8")}
+    return {precision: evaluate_expression(path, precision, "auto") for precision in ("float", "int8", "w1a2")}
 
 
-@pytest.mark.parametrize("precision", ["float", "int8"])
+@pytest.mark.parametrize("precision", ["float", "int8", "w1a2"])
 def test_committed_network_is_as_good_as_its_card_says(measured: dict[str, dict[str, Any]], precision: str) -> None:
     stated = load_card(f"expression_{precision}").fields["measured"]
     assert measured[precision]["n"] == stated["n"] == 3589
-    assert measured[precision]["top1"] >= LEAST_TOP1
+    assert measured[precision]["top1"] >= LEAST_TOP1[precision]
     assert measured[precision]["top1"] == pytest.approx(stated["public_top1"], abs=0.002)
 
 
 def test_int8_costs_next_to_nothing(measured: dict[str, dict[str, Any]]) -> None:
-    assert measured["int8"]["top1"] >= measured["float"]["top1"] - 0.005
+    assert measured["int8"]["top1"] >= measured["float"]["top1"] - 0.003

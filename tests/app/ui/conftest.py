@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -18,10 +19,19 @@ from app.build import Networks
 from app.config import Settings
 from app.ui.session import Startup
 from app.ui.window import MainWindow
+from device.errors import BackendUnavailable
+from device.lowbit.machine import open_machine
 from tests.app.ui import fakes
 from tests.app.ui.fakes import FakePlan, FakeSource, FakeTask
 
 OpenWindow = Callable[..., MainWindow]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kernels_are_built() -> None:
+    """Else the first window builds them in a thread of its own, which may outlive its test."""
+    with suppress(BackendUnavailable):
+        open_machine()
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from app.build import Choice, Networks
+from app.build import Choice, Networks, resolve_backend
 from app.config import Settings
 from app.frame import ExpressionOutput, Frame, FrameResult
 from app.output.stats import Display
@@ -114,6 +114,7 @@ class FakePlan:
     error: Exception | None = None
     notice: str | None = None
     hang: str | None = None
+    refusal: str | None = None  # why no network can be switched to
 
     def __post_init__(self) -> None:
         self.made: list[FakeProgram] = []
@@ -142,18 +143,18 @@ class FakeProgram:
         self.recorder: FakeFile | None = None
         self.events: FakeFile | None = None
         self.calls: list[tuple[str, ...]] = []
-        self._hang = plan.hang
+        self._plan, self._hang = plan, plan.hang
         self.pipeline = Pipeline(self.source, self.task, listeners, settings.pace, max_frames)
 
     def start(self) -> None:
         self.pipeline.start()
 
     def select(self, backend: str, precision: str) -> None:
-        if precision == "w1a2":
-            raise BackendUnavailable("there is no w1a2 network here")
+        if self._plan.refusal is not None:
+            raise BackendUnavailable(self._plan.refusal)
         self.calls.append(("select", backend, precision))
         models = {"expression": f"expression_{precision}.tflite"}
-        self.task.in_use = NetworkChoice("cpu" if backend == "auto" else backend, precision, models)
+        self.task.in_use = NetworkChoice(resolve_backend(backend, precision), precision, models)
 
     def record(self, path: Path) -> None:
         self.recorder = FakeFile(path)

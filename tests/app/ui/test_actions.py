@@ -130,6 +130,45 @@ def test_precision_swaps_without_a_gap(qtbot: QtBot, open_window: OpenWindow) ->
     assert "expression_int8.tflite" in window.view.numbers.models
     qtbot.waitUntil(lambda: window.status.network.text() == "CPU · int8")
     press(qtbot, window, "T")
+    qtbot.waitUntil(lambda: window.status.network.text() == "CPU, low-bit · W1A2")
+    assert (window.settings.backend, window.settings.precision) == ("auto", "w1a2")
+    press(qtbot, window, "T")
+    assert window.settings.precision == "float"
+
+
+def test_every_precision_can_be_picked_in_the_menu(open_window: OpenWindow, plan: FakePlan) -> None:
+    window = open_window()
+    for precision in ("w1a2", "int8", "float"):
+        actions = {action.objectName(): action for action in submenu(window, "Precision").actions()}
+        assert all(action.isEnabled() for action in actions.values())
+        actions[precision].trigger()
+        assert window.settings.precision == precision
+    assert plan.made[-1].calls == [("select", "auto", precision) for precision in ("w1a2", "int8", "float")]
+
+
+def test_precision_that_a_named_backend_cannot_run_is_greyed(open_window: OpenWindow) -> None:
+    window = open_window(Settings(source="camera:0", backend="cpu"))
+    actions = {action.objectName(): action for action in submenu(window, "Precision").actions()}
+    assert [name for name, action in actions.items() if action.isEnabled()] == ["float", "int8"]
+    assert actions["w1a2"].toolTip() == "backend cpu does not run w1a2 networks; use --backend auto"
+    window.select_language("ja")
+    actions = {action.objectName(): action for action in submenu(window, "演算精度").actions()}
+    assert "「CPU」では W1A2 のネットワークを実行できません" in actions["w1a2"].toolTip()
+
+
+def test_no_other_precision_is_said_with_the_reason(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
+    window = open_window(Settings(source="camera:0", backend="lowbit", precision="w1a2"))
+    press(qtbot, window, "T")
+    assert window.banner.text == "backend lowbit does not run float networks; use --backend auto"
+    assert plan.made[-1].calls == []
+    assert (window.settings.backend, window.settings.precision) == ("lowbit", "w1a2")
+
+
+def test_switch_that_fails_changes_nothing(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
+    plan.refusal = "the low-bit kernels could not be built"
+    window = open_window()
+    window.select_precision("w1a2")
+    assert window.banner.text == plan.refusal
     assert window.settings.precision == "float"
 
 

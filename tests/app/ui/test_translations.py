@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -59,7 +60,7 @@ def test_every_text_is_translated_and_nothing_else() -> None:
         translation = message.find("translation")
         assert translation is not None
         assert translation.get("type") is None, f"{context}: {text} is not finished"
-        assert (translation.text or "").count("{0}") == text.count("{0}")
+        assert sorted(re.findall(r"{\d}", translation.text or "")) == sorted(re.findall(r"{\d}", text))
         assert translation.text
 
 

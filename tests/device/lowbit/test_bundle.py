@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,58 @@ def test_bundle_comes_back_from_its_files(tmp_path: Path) -> None:
     assert described["programs"]["pyramid"]["outputs"][1]["uses"] == [[5, 5]]
     with pytest.raises(BundleError, match=r"demo\.json: bundle check 2: arena_bytes"):
         load_bundle(path, window_bytes=4096)
+
+
+OTHER = link([compile_network(pyramid(seed=5))])
+
+
+@pytest.mark.parametrize("call", ["replace", "mkdir", "unlink"])
+def test_save_that_fails_leaves_a_whole_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """At whichever call it stops, the description names a complete image: that of the old bundle or of the new one."""
+    path, true = tmp_path / "demo.bundle", getattr(Path, call)
+    for n_good in range(6):
+        save_bundle(BUNDLE, path)
+        calls = iter(range(n_good))
+
+        def full(self: Path, *given: Any, calls: Any = calls, **named: Any) -> Any:
+            if next(calls, None) is None:
+                raise OSError(28, "No space left on device")
+            return true(self, *given, **named)
+
+        with monkeypatch.context() as patch, suppress(BundleError):
+            patch.setattr(Path, call, full)
+            save_bundle(OTHER, path)
+        assert load_bundle(path).sha256 in (BUNDLE.sha256, OTHER.sha256)
+    assert load_bundle(path).sha256 == OTHER.sha256
+
+
+def test_full_disk_keeps_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "demo.json"
+    save_bundle(BUNDLE, path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BundleError, match=r"demo\.json cannot be written \(No space left on device\)"):
+        save_bundle(OTHER, path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_saving_again_leaves_two_files(tmp_path: Path) -> None:
+    for bundle in (BUNDLE, OTHER, OTHER):
+        save_bundle(bundle, tmp_path / "new/demo.bundle")
+        assert load_bundle(tmp_path / "new/demo.bundle").sha256 == bundle.sha256
+        assert sorted(file.name for file in (tmp_path / "new").iterdir()) == ["demo.bin", "demo.bundle"]
+
+
+@pytest.mark.parametrize("name", ["demo.bin", "/", "folder"])
+def test_name_that_leaves_no_place_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BundleError, match=r"expected the name of a file|cannot be written \(Is a directory\)"):
+        save_bundle(BUNDLE, tmp_path / name)
+    assert not (tmp_path / "demo.bin").exists()
 
 
 def edited(tmp_path: Path, edit: Callable[[dict[str, Any]], object]) -> Path:

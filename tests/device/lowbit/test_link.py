@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from device.lowbit import emulator
 from device.lowbit.compiler import compile_network
 from device.lowbit.cycles import descriptor_cycles, model_cycles
-from device.lowbit.descriptor import Descriptor, ErrorCode, Store
+from device.lowbit.descriptor import Descriptor, ErrorCode, Store, encode_all
 from device.lowbit.library import CpuLibrary
-from device.lowbit.linker import link
+from device.lowbit.linker import link, unlink
 from device.lowbit.network import InputTensor, Layer, Network
 from device.lowbit.program import Bundle, BundleError, check_bundle
 from tests.device.lowbit.networks import (
@@ -92,6 +96,51 @@ def test_linking_twice_gives_the_same_bytes(both: Bundle) -> None:
     again = link([compile_network(pyramid()), compile_network(tall())], slots=3)
     assert again.sha256 == both.sha256
     assert again.programs == both.programs
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seeds=st.lists(st.integers(0, 2**16), min_size=1, max_size=3), slots=st.integers(1, 5), ring_log2=st.integers(6, 9)
+)
+def test_taken_out_and_linked_again_gives_the_same_bytes(seeds: list[int], slots: int, ring_log2: int) -> None:
+    networks = [replace((pyramid, tall)[seed % 2](seed), name=f"net{i}") for i, seed in enumerate(seeds)]
+    bundle = link([compile_network(network) for network in networks], slots, ring_log2)
+    again = link([unlink(bundle, name) for name in bundle.programs], ring_log2=ring_log2)
+    assert (again.sha256, again.programs, again.arena_bytes) == (bundle.sha256, bundle.programs, bundle.arena_bytes)
+
+
+def test_network_of_another_bundle_gives_the_same_results(both: Bundle, library: CpuLibrary) -> None:
+    """Alone, and between two others at other addresses and with other slots."""
+    networks = [unlink(both, "tall"), compile_network(replace(pyramid(3), name="third")), unlink(both, "pyramid")]
+    mixed = link(networks)
+    assert [program.inputs[0].slots for program in mixed.programs.values()] == [3, 1, 3]
+    for network in (PYRAMID, TALL):
+        program, inputs, arena = mixed.programs[network.name], random_inputs(network, 8), mixed.new_arena()
+        assert program.offset != both.programs[network.name].offset
+        write_inputs(arena, program, inputs, slot=2)
+        assert library.run(arena, mixed.slot_words(program, 2)) == ErrorCode.OK
+        expected = evaluate(network, inputs)
+        for port in program.outputs:
+            assert np.array_equal(read_output(arena, port, slot=2), expected[port.name])
+
+
+def test_a_nop_is_left_out() -> None:
+    bundle = link([compile_network(PYRAMID)])
+    program = bundle.programs["pyramid"]
+    words = np.concatenate([bundle.words(program), encode_all([Descriptor(op=0, irq=1)])])
+    image = np.concatenate([bundle.image, words.view(np.uint8).reshape(-1)])
+    longer = replace(program, offset=bundle.image.size, n_descriptors=len(words))
+    with_nop = replace(bundle, image=image, programs={"pyramid": longer})
+    assert unlink(with_nop, "pyramid").descriptors == unlink(bundle, "pyramid").descriptors
+
+
+def test_what_cannot_be_taken_out_is_refused(both: Bundle) -> None:
+    with pytest.raises(BundleError, match="expected one of the programs pyramid, tall, got flow"):
+        unlink(both, "flow")
+    program = both.programs["pyramid"]
+    twins = replace(program, outputs=tuple(replace(port, name="twin") for port in program.outputs))
+    with pytest.raises(BundleError, match=r"pyramid: expected ports of different names, got .*output:twin"):
+        unlink(replace(both, programs={"pyramid": twins}), "pyramid")
 
 
 def test_scratch_is_used_again() -> None:
