@@ -76,6 +76,8 @@ def train(arguments: argparse.Namespace, recipe: expression.Recipe) -> None:
         net = ExpressionTeacher(dropout=recipe.dropout)
     if arguments.start:
         net.load_state_dict(load_weights(arguments.start))
+        if isinstance(net, ExpressionNet) and recipe.precision != Precision.FLOAT:
+            expression.unit_activations(net)
     training = expression.Training(recipe, net, arguments.out, faces, labels)
     trained = training.run(public, clean)
     if training.rank != 0:

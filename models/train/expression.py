@@ -106,6 +106,19 @@ def measure_norms(net: nn.Module, image: Tensor, batch: int = 256) -> None:
         norm.momentum = 0.1
 
 
+@torch.no_grad()
+def unit_activations(net: ExpressionNet) -> None:
+    """Scale what leaves each batch norm to a mean variance of 1, which the 2-bit codes are made for.
+
+    Weight decay leaves float networks with a fraction of that: nearly all codes would be 0 and 1. The next batch norm
+    takes the factor out again, so that nothing else changes once its figures are measured anew.
+    """
+    for block in net.features:
+        factor = block.norm.weight.square().mean().rsqrt()
+        block.norm.weight *= factor
+        block.norm.bias *= factor
+
+
 class Training:
     """One run of the recipe: resumable, its state in one checkpoint file, its history in one JSONL log.
 

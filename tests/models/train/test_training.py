@@ -20,7 +20,7 @@ from models.nets.expression import ExpressionNet  # noqa: E402
 from models.nets.expression_teacher import ExpressionTeacher  # noqa: E402
 from models.train import expression  # noqa: E402
 from models.train.expression import Recipe, Training, TrainingError  # noqa: E402
-from models.train.fer2013 import DataError, augment, load_faces  # noqa: E402
+from models.train.fer2013 import DataError, augment, load_faces, to_input  # noqa: E402
 
 pytestmark = pytest.mark.timeout(300)
 SHAPE = ((8, 6, 2), (16, 3, 1), (16, 2, 2), (16, 3, 1), (16, 2, 2), (16, 3, 1))
@@ -90,6 +90,37 @@ def test_another_recipe_does_not_resume(data: Path, tmp_path: Path) -> None:
     run(data, tmp_path, epochs=1, max_steps=2)
     with pytest.raises(TrainingError, match=r"checkpoint.pt was made with epochs 1 instead of 2; name another folder"):
         run(data, tmp_path, epochs=2)
+
+
+def test_norms_are_measured_on_plain_pictures(data: Path) -> None:
+    train, _, _ = load_faces(data)
+    torch.manual_seed(4)
+    net = ExpressionNet(shape=SHAPE)
+    expression.measure_norms(net, train.image, batch=len(train.image))
+    norm = net.features[0].norm
+    with torch.no_grad():
+        seen = net.features[0].convolution(to_input(train.image)).mean((0, 2, 3))
+    assert torch.allclose(norm.running_mean, seen, atol=1e-4)
+    assert not net.training
+    assert norm.momentum == 0.1
+
+
+def test_unit_activations_change_nothing_but_their_scale(data: Path) -> None:
+    train, _, _ = load_faces(data)
+    torch.manual_seed(5)
+    net = ExpressionNet(shape=SHAPE)
+    with torch.no_grad():
+        for block in net.features:
+            block.norm.weight.uniform_(0.1, 0.3)
+    expression.measure_norms(net, train.image)
+    before = [block.norm.weight.detach().clone() for block in net.features]
+    logits = net.features(to_input(train.image[:4]))
+    expression.unit_activations(net)
+    expression.measure_norms(net, train.image)
+    for block in net.features:
+        assert float(block.norm.weight.detach().square().mean()) == pytest.approx(1, abs=1e-4)
+    factor = (net.features[-1].norm.weight / before[-1]).mean()
+    assert torch.allclose(net.features(to_input(train.image[:4])), logits * factor, rtol=0.05, atol=0.02)
 
 
 def test_teachers_answers_are_mixed_into_the_targets(data: Path) -> None:
