@@ -14,7 +14,7 @@ from models import card
 from models.card import CARDS, WEIGHTS, ModelError, card_names, load_card
 from models.fetch import WANTED
 
-LARGEST_BYTES = 3_000_000
+LARGEST_BYTES = 4_000_000
 EXPRESSION = {"expression_float", "expression_int8", "expression_w1a2"}
 COMMITTED = [name for name in card_names() if load_card(name).file not in WANTED]
 
