@@ -25,7 +25,8 @@ from device.lowbit.emulator import Arena, check_arena
 from device.lowbit.layout import MAX_DIGITS, tensor_bytes
 
 KERNELS = Path(__file__).parent / "kernels"
-SOURCES = ("accel_cpu.c", "accel_cpu.h")
+MAIN = "accel_cpu.c"
+"""The one file to compile: it includes the others."""
 FLAGS = ("-O3", "-std=gnu11", "-fPIC", "-shared", "-Wall", "-Wextra")
 # Debian's armhf compiler leaves NEON out unless told; "neon" is the first version, without the fused VFPv4 ones.
 MACHINE_FLAGS = {"armv7l": ("-mfpu=neon",)}.get(platform.machine(), ())
@@ -145,8 +146,8 @@ def cache_folder() -> Path:
 def build_key(compiler: list[str]) -> str:
     """Return a name for what the build depends on: sources, flags, compiler, machine."""
     digest = hashlib.sha256()
-    for name in SOURCES:
-        digest.update((KERNELS / name).read_bytes())
+    for source in sorted(KERNELS.glob("*.[ch]")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
     digest.update(
         "\0".join([*compiler, *FLAGS, *MACHINE_FLAGS, platform.machine(), call([*compiler, "--version"])]).encode()
     )
@@ -176,7 +177,7 @@ def build(compiler: list[str], path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix="build-") as folder:
             made = Path(folder) / path.name
-            call([*compiler, *FLAGS, *MACHINE_FLAGS, str(KERNELS / SOURCES[0]), "-o", str(made)])
+            call([*compiler, *FLAGS, *MACHINE_FLAGS, str(KERNELS / MAIN), "-o", str(made)])
             made.replace(path)
     except OSError as error:
         raise BackendUnavailable(
