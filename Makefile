@@ -5,6 +5,7 @@ PY := .venv/bin/python
 RUN := .venv/.run
 DEV := .venv/.dev
 TRAIN := .venv/.train
+FPGA := .venv/.fpga
 NET ?= expression
 PRECISION ?= float
 export OPENBLAS_NUM_THREADS ?= 1
@@ -19,6 +20,8 @@ $(DEV): requirements-dev.txt requirements-nodeps.txt requirements.txt setup.sh
 	./setup.sh requirements-dev.txt $@
 $(TRAIN): requirements-train.txt requirements-dev.txt requirements.txt setup.sh
 	./setup.sh requirements-train.txt $@
+$(FPGA): requirements-fpga.txt requirements-dev.txt requirements-nodeps.txt requirements.txt setup.sh
+	./setup.sh requirements-fpga.txt $@
 
 .PHONY: setup run demo list
 setup: $(RUN) ## .venv with all that the program needs, models and demo clip
@@ -54,6 +57,18 @@ convert: $(TRAIN) ## trained weights to .tflite files, the low-bit program, and 
 proof: $(TRAIN) ## PyTorch, QONNX and the emulator give the same integers, layer by layer, on 500 real faces
 	$(PY) -m models.convert.proof $(ARGS)
 
+.PHONY: fpga-sim sim formal lint-rtl synth
+fpga-sim: $(FPGA) ## the simulated accelerator, for --backend fpga-sim (minutes; again only when its sources change)
+	$(PY) -m fpga.sim.build
+sim: fpga-sim ## the accelerator against the emulator: layers, networks, faults, and the driver in front of it
+	EDGE_SIM=px4 $(PY) -m pytest tests/fpga tests/device/fpga tests/device/test_backends.py tests/app/bench/test_accelerator.py $(ARGS)
+formal: $(FPGA) ## FIFO, ring, credits and addresses proven by induction, and every proof refuted on planted bugs
+	$(PY) -m fpga.formal.prove $(ARGS)
+lint-rtl: $(FPGA) ## the accelerator through Verilator, Icarus and yosys without a warning
+	$(PY) -m fpga.sim.lint
+synth: $(FPGA) ## estimated area on the Cyclone V, module by module; fails above the limits
+	$(PY) -m fpga.syn.area $(ARGS)
+
 .PHONY: bundle
 bundle: $(RUN) ## several low-bit networks into one arena: ARGS="expression -o out/demo.bundle"
 	$(PY) -m models.convert.bundle $(ARGS)
@@ -69,7 +84,7 @@ golden: $(DEV) ## record the golden files again
 count: $(DEV) ## instructions on an emulated Cortex-A9, low bits beside float; writes out/instructions.json
 	$(PY) -m tests.arm.count --json out/instructions.json $(ARGS)
 translations: $(DEV) ## collect the window's texts and compile the Japanese ones
-	.venv/bin/pyside6-lupdate app/ui/*.py -ts app/ui/translations/edge_vision_ja.ts
+	.venv/bin/pyside6-lupdate -locations none -no-obsolete app/ui/*.py -ts app/ui/translations/edge_vision_ja.ts
 	.venv/bin/pyside6-lrelease app/ui/translations/edge_vision_ja.ts
 
 .PHONY: clean

@@ -50,6 +50,12 @@ if [ "$requirements" != requirements.txt ]; then
     command -v qemu-arm >/dev/null || optional="$optional qemu-user"
     command -v arm-linux-gnueabihf-gcc >/dev/null || optional="$optional gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
 fi
+# Verilator makes a C++ program of the accelerator. Icarus reads it a second time, where it is installed.
+if [ "$requirements" = requirements-fpga.txt ]; then
+    command -v "${CXX:-c++}" >/dev/null || missing="$missing g++"
+    command -v perl >/dev/null || missing="$missing perl"
+    command -v iverilog >/dev/null || optional="$optional iverilog"
+fi
 
 if [ -n "$missing$optional" ]; then
     as_root=""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.backends import auto_backends, expression_reason, resolve_backend
 from app.config import BACKENDS, PRECISIONS, TASKS, ConfigError, Settings
 from app.frame import FrameResult
 from app.output.events import open_events
@@ -28,8 +29,9 @@ from app.sources.synthetic import Synthetic
 from app.tasks.expression import ExpressionTask
 from app.tasks.faces import FACE_TRACKING, FaceFinder
 from app.tracking.sort import Sort
-from device.errors import AppError, BackendUnavailable
-from device.registry import open_backend, probe_backend
+from device.backend import Cycles
+from device.errors import AppError, BackendError, BackendUnavailable
+from device.registry import is_simulated, open_backend
 from device.timed import TimedBackend
 from models.blazeface import FaceDetector
 from models.card import Card, load_card
@@ -40,8 +42,6 @@ log = logging.getLogger(__name__)
 
 BUILT_TASKS = ("expression",)
 EXPRESSION_CARDS = {"float": "expression_float", "int8": "expression_int8", "w1a2": "expression_w1a2"}
-PRECISIONS_OF = {"cpu": ("float", "int8"), "lowbit": ("w1a2",)}
-AUTO_ORDER = ("fpga", "gpu", "lowbit", "cpu")
 RECENT_NS = 1_000_000_000
 """What the window calls "now": a second."""
 
@@ -57,10 +57,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """An opened network: bits by part of it, as its card has them, and the median run time of the last second."""
+    """An opened network: bits by part of it, as its card has them, and the median run time of the last second.
+
+    `cycles` are those of its last run, where the device counts them.
+    """
 
     bits: dict[str, Any]
     ms_p50: float
+    cycles: Cycles | None = None
 
 
 class Networks:
@@ -94,14 +98,23 @@ class Networks:
                 self._expression[key] = ExpressionClassifier(card, timed), timed
             return self._expression[key][0]
 
+    def choose_expression(self, backend: str, precision: str) -> ExpressionClassifier:
+        """Return the network of a named backend, for `auto` of the first that opens; raises BackendUnavailable."""
+        for name in auto_backends(precision) if backend == "auto" else ():
+            try:
+                return self.expression(name, precision)
+            except BackendError as error:
+                log.info("backend auto: %s not used: %s", name, error)
+        return self.expression(resolve_backend(backend, precision), precision)
+
     def expression_facts(self, backend: str, precision: str) -> NetworkFacts | None:
         """Return what is known of an expression network, None where it has not been opened."""
         with self._lock:
-            opened = self._expression.get((backend, precision))
-        if opened is None:
-            return None
-        network, timed = opened
-        return NetworkFacts(network.card.fields["bits"], timed.ms_p50(time.perf_counter_ns() - RECENT_NS))
+            found = [(n, t) for (_, p), (n, t) in self._expression.items() if (t.name, p) == (backend, precision)]
+        for network, timed in found:
+            recent_ms = timed.ms_p50(time.perf_counter_ns() - RECENT_NS)
+            return NetworkFacts(network.card.fields["bits"], recent_ms, timed.last_cycles)
+        return None
 
     def __enter__(self) -> Networks:
         return self
@@ -118,9 +131,13 @@ class Networks:
             self._opened.clear()
 
     def figures(self) -> list[dict[str, Any]]:
-        """Return name, sha256 and median run time (ms) of the networks that have run."""
-        rows = [(card, round(backend.ms_p50(), 4)) for card, backend in self._opened]
-        return [{"name": card.name, "sha256": card.sha256, "ms_p50": ms} for card, ms in rows if ms > 0]
+        """Return name, sha256 and median run time (ms) of the networks that have run, and what their device counted."""
+        rows = [(card, round(backend.ms_p50(), 4), backend) for card, backend in self._opened]
+        return [
+            {"name": card.name, "sha256": card.sha256, "ms_p50": ms, **counted(backend)}
+            for card, ms, backend in rows
+            if ms > 0
+        ]
 
     def _open(self, card: Card, backend: str) -> tuple[Card, TimedBackend]:
         timed = TimedBackend(open_backend(backend, card.verified_path()))
@@ -128,36 +145,18 @@ class Networks:
         return card, timed
 
 
+def counted(backend: TimedBackend) -> dict[str, Any]:
+    """Return the cycles of the last run, empty where the device counts none; simulated ones never look measured."""
+    cycles = backend.last_cycles
+    if cycles is None:
+        return {}
+    return {"cycles": cycles.n, "clock_hz": cycles.clock_hz, "simulated": is_simulated(backend.name)}
+
+
 def new_face_finder(networks: Networks) -> FaceFinder:
     """Return detectors with a tracker of their own: one for every source."""
     short, full = networks.face_detector("blazeface_short"), networks.face_detector("blazeface_full")
     return FaceFinder(short, full, Sort(FACE_TRACKING))
-
-
-def expression_reason(backend: str, precision: str, wait: bool = True) -> str | None:
-    """Return why the pair cannot be used, or None. `wait` False: not yet is a reason too (see `probe_backend`)."""
-    if backend not in PRECISIONS_OF:
-        return f"backend {backend} is not part of this version; use --backend auto"
-    if precision not in PRECISIONS_OF[backend]:
-        return f"backend {backend} does not run {precision} networks; use --backend auto"
-    try:
-        probe_backend(backend, wait)
-    except BackendUnavailable as error:
-        return str(error)
-    return None
-
-
-def resolve_backend(backend: str, precision: str, wait: bool = True) -> str:
-    """Return the backend that `auto` means for `precision`; a named backend stays as it is."""
-    if backend != "auto":
-        return backend
-    for name in AUTO_ORDER:
-        reason = expression_reason(name, precision, wait)
-        if reason is None:
-            return name
-        log.info("backend auto: %s not used: %s", name, reason)
-    # None can: the one that is made for it, to be refused with its own reason.
-    return next(name for name, runs in PRECISIONS_OF.items() if precision in runs)
 
 
 def backend_choices(precision: str) -> list[Choice]:
@@ -240,9 +239,8 @@ class Program:
         self._recorder: QueuedFile | None = None
         self._events: QueuedFile | None = None
         self._started_ns = time.monotonic_ns()
-        backend = resolve_backend(settings.backend, settings.precision)
-        expression = networks.expression(backend, settings.precision)
-        self.task = ExpressionTask(new_face_finder(networks), expression, backend, settings.precision)
+        expression = networks.choose_expression(settings.backend, settings.precision)
+        self.task = ExpressionTask(new_face_finder(networks), expression, expression.backend_name, settings.precision)
         opened = open_source(settings.source, settings.pace)
         self.source, self.notice = opened.source, opened.notice
         inner = Listeners(self._deliver, listeners.on_error, listeners.on_lost, listeners.on_end)
@@ -254,8 +252,8 @@ class Program:
 
     def select(self, backend: str, precision: str) -> None:
         """Swap the task's network between two frames; raises BackendUnavailable and changes nothing."""
-        used = resolve_backend(backend, precision)
-        self.task.select(self.networks.expression(used, precision), used, precision)
+        expression = self.networks.choose_expression(backend, precision)
+        self.task.select(expression, expression.backend_name, precision)
 
     def record(self, path: Path) -> None:
         """Begin a video of the annotated picture; raises AppError when the file cannot be written."""

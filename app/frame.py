@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.array import expect_array
+from device.backend import Cycles
 from models.results import Image, Tracks
 
 R = TypeVar("R")
@@ -66,3 +67,4 @@ class FrameResult(Generic[R]):
     backend: str  # "cpu", ...
     precision: str  # "float", "int8", as really used
     models: dict[str, str] = field(default_factory=dict)  # network name -> file in use
+    cycles: Cycles | None = None  # of one inference on an accelerator, the last one so far

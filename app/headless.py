@@ -108,6 +108,15 @@ def summary(figures: dict[str, Any]) -> str:
             f"latency    capture to result {latency['p50']:.1f} ms median, {latency['p95']:.1f} p95",
             f"stages     median ms: {stages}",
             f"networks   median: {networks}",
+            *(f"cycles     {counted(m)}" for m in figures["models"] if "cycles" in m),
             f"memory     {figures['rss_mb']:.0f} MiB resident",
         ]
     )
+
+
+def counted(model: dict[str, Any]) -> str:
+    """Return what the accelerator counted for a network of `--stats`; a simulated time is one at an assumed clock."""
+    text = f"{model['cycles']:,} cycles = {1e3 * model['cycles'] / model['clock_hz']:.2f} ms"
+    if model["simulated"]:
+        text = f"simulated accelerator: {text} at {model['clock_hz'] / 1e6:.0f} MHz"
+    return f"{text} ({model['name']}, the last run, ARM work excluded)"

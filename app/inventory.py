@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from app.build import expression_reason, resolve_backend, source_choices, task_choices
+from app.backends import expression_reason, resolve_backend
+from app.build import source_choices, task_choices
 from app.config import BACKENDS, PRECISIONS
 from device.errors import AppError, BackendUnavailable
 from device.lowbit.bundle_file import load_bundle

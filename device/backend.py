@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -40,6 +40,27 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the device; may be called twice."""
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """What a unit counted in one run, all descriptors together: a time only where a clock of `clock_hz` runs."""
+
+    n: int
+    clock_hz: int
+
+    @property
+    def ms(self) -> float:
+        return 1e3 * self.n / self.clock_hz
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """What a backend has besides where its unit counts the cycles of its runs; any thread may ask."""
+
+    @property
+    def last_cycles(self) -> Cycles | None:
+        """Of the last run, None before the first."""
 
 
 def check_inputs(specs: tuple[TensorSpec, ...], inputs: Tensors) -> None:

@@ -8,21 +8,49 @@ from pathlib import Path
 
 from device.backend import Backend
 from device.errors import BackendUnavailable
+from device.fpga.fpga_backend import (
+    SIMULATION,
+    FpgaBackend,
+    SimulatedBackend,
+    is_fpga_simulated,
+    probe_fpga,
+    probe_simulation,
+)
 from device.lowbit.cpu import LowbitBackend
 from device.lowbit.machine import SHARED, open_machine
 from device.tflite import TfliteBackend
 
-BACKENDS: dict[str, Callable[[Path], Backend]] = {"cpu": TfliteBackend, "lowbit": LowbitBackend}
+OF_BUNDLES: dict[str, Callable[[Path, str | None], Backend]] = {
+    "lowbit": LowbitBackend,
+    "fpga": FpgaBackend,
+    SIMULATION: SimulatedBackend,
+}
+"""Those whose files may hold several networks, each a program with a name."""
+BACKENDS: tuple[str, ...] = ("cpu", *OF_BUNDLES)
 RUNS_ON: dict[str, Callable[[bool], str]] = {
     "cpu": lambda wait: "LiteRT",
     "lowbit": lambda wait: open_machine(wait=wait).name,
+    "fpga": probe_fpga,
+    SIMULATION: probe_simulation,
 }
 
 
-def open_backend(name: str, path: Path) -> Backend:
-    """Open the network file `path` on backend `name`; raises BackendUnavailable with the reason in words."""
+def open_backend(name: str, path: Path, program: str | None = None) -> Backend:
+    """Open the network file `path` on backend `name`; raises BackendUnavailable with the reason in words.
+
+    `program` names one of the networks in a bundle (`models.convert.bundle`); all of one accelerator share it.
+    """
     check_name(name)
-    return BACKENDS[name](path)
+    if name in OF_BUNDLES:
+        return OF_BUNDLES[name](path, program)
+    if program is not None:
+        raise BackendUnavailable(f"{path} holds one network for backend {name}; open it without a program's name")
+    return TfliteBackend(path)
+
+
+def is_simulated(name: str) -> bool:
+    """Tell whether backend `name` stands for no hardware here: nothing for an automatic choice."""
+    return name == SIMULATION or (name == "fpga" and is_fpga_simulated())
 
 
 def prepare_backends() -> None:

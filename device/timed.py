@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A backend that remembers how long its last runs took."""
+"""A backend that remembers how long its last runs took, and passes on what its unit counted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import statistics
 import time
 from collections import deque
 
-from device.backend import Backend, Tensors
+from device.backend import Backend, Counted, Cycles, Tensors
 
 N_RUNS = 1000
 """Runs remembered: half a minute of video."""
@@ -18,6 +18,7 @@ class TimedBackend:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._counted = backend if isinstance(backend, Counted) else None
         self._runs: deque[tuple[int, float]] = deque(maxlen=N_RUNS)  # end (time.perf_counter_ns), ms
         self.name, self.inputs, self.outputs = backend.name, backend.inputs, backend.outputs
 
@@ -31,6 +32,11 @@ class TimedBackend:
     def ms_p50(self, since_ns: int = 0) -> float:
         """Return the median in ms of the remembered runs that ended after `since_ns` (perf_counter), 0 without any."""
         return statistics.median([ms for end_ns, ms in list(self._runs) if end_ns > since_ns] or [0.0])
+
+    @property
+    def last_cycles(self) -> Cycles | None:
+        """Return the cycles of the last run, None where the device counts none."""
+        return None if self._counted is None else self._counted.last_cycles
 
     def close(self) -> None:
         self._backend.close()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from device.backend import Backend
+from device.backend import Backend, Counted, Cycles
 from models.card import Card
 from models.geometry import crop_square
 from models.results import ClassScores, Float32, Image
@@ -42,6 +42,7 @@ class ExpressionClassifier:
 
     def __init__(self, card: Card, backend: Backend) -> None:
         self.card, self._backend = card, backend
+        self._counted = backend if isinstance(backend, Counted) else None
         self._source, self._target = backend.inputs[0], backend.outputs[0]
         low, high = card.input["range"]
         # A grey level has 256 values: its network input, whatever the type, is a table look-up.
@@ -52,6 +53,15 @@ class ExpressionClassifier:
     @property
     def labels(self) -> tuple[str, ...]:
         return self.card.labels
+
+    @property
+    def backend_name(self) -> str:
+        return self._backend.name
+
+    @property
+    def last_cycles(self) -> Cycles | None:
+        """Return the cycles of the last face, None where the device counts none."""
+        return None if self._counted is None else self._counted.last_cycles
 
     def __call__(self, image: Image, xyxy: Float32) -> ClassScores:
         """Return the probabilities (N, 7) of the faces in boxes (N, 4), px of `image`."""

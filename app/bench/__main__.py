@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.bench import networks
+from app.backends import expression_reason, resolve_backend
+from app.bench import accelerator, networks
 from app.bench.association import measure_association
 from app.bench.runs import RunFigures, run_peer, run_program
-from app.build import EXPRESSION_CARDS, expression_reason, resolve_backend
+from app.build import EXPRESSION_CARDS
 from device.errors import AppError
 from models.fetch import DEMO_CLIP, fetched
 
@@ -123,7 +124,8 @@ def main() -> int:
     load_before = os.getloadavg()[0]
     try:
         rows = measure(1 if given.quick else 3, 200 if given.quick else None, given.peers)
-        of_networks = networks.measure_networks(100 if given.quick else 300)
+        of_networks = networks.measure_networks(100 if given.quick else 600)
+        on_accelerator = accelerator.measure_accelerator()
         association = measure_association(100 if given.quick else 300, peer=given.peers)
     except AppError as error:
         print(error, file=sys.stderr)
@@ -132,11 +134,13 @@ def main() -> int:
         "machine": machine(),
         "load": {"before": load_before, "after": os.getloadavg()[0]},
         "rows": rows + of_networks,
+        "accelerator": on_accelerator,
         "association": association,
     }
     print(result["machine"], f"(load {load_before:.1f} before)", sep="\n")
     print(table(rows))
     print(networks.table(of_networks))
+    print(accelerator.table(on_accelerator))
     for item in association:
         print("tracker", json.dumps(item))
     if given.json is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speed of the expression network alone: 48x48 pixels to probabilities, all precisions in turn in one run."""
+"""Speed of the expression network alone: 48x48 pixels to probabilities, all precisions by turns in one run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from app.build import EXPRESSION_CARDS, Networks, expression_reason, resolve_backend
+from app.backends import expression_reason, resolve_backend
+from app.build import EXPRESSION_CARDS, Networks
 from device.errors import BackendUnavailable
 from device.lowbit.cpu import LowbitBackend
 from device.lowbit.machine import LEVELS, open_machine
@@ -21,30 +22,38 @@ from models.results import Float32, Image
 
 Network = tuple[str, str, Callable[[Image], Float32]]
 """Backend, precision with what is special about it, and the call that is timed."""
-N_WARM = 5
+TURN = 20
+"""Faces in a row: so that a network finds its weights in the caches, and all meet the same changes of load."""
 
 
-def measure_networks(n_rounds: int = 300) -> list[dict[str, Any]]:
+def measure_networks(n_faces: int = 600) -> list[dict[str, Any]]:
     """Return one row a precision and one a kernel of `lowbit`: median ms of one face in one thread.
 
-    The networks take turns face by face, so that all meet the same load; the kernels do so apart from the precisions,
-    because the slowest of them would leave cold caches behind for the others. Both with float, their peer.
+    The networks take turns of TURN faces; the kernels do so apart from the precisions. `w1a2, alternating` comes from
+    turns of one face, in which the others' weights push its own out of the caches; its peer is the float network in
+    the same turns.
     """
     with opened() as (precisions, by_kernel):
-        rows = compare(precisions, n_rounds)
-        return rows + compare([precisions[0], *by_kernel], n_rounds)[1:]
+        rows = compare(precisions, n_faces, TURN)
+        alternating = [
+            {**r, "precision": f"{r['precision']}, alternating"}
+            for r in compare(precisions, n_faces, 1)
+            if r["backend"] == "lowbit"
+        ]
+        return rows + alternating + compare([precisions[0], *by_kernel], n_faces, TURN)[1:]
 
 
-def compare(networks: list[Network], n_rounds: int) -> list[dict[str, Any]]:
-    """Return the rows of networks that took turns; the first is the peer."""
-    faces = np.random.default_rng(0).integers(0, 256, (n_rounds + N_WARM, SIZE, SIZE), np.uint8)
+def compare(networks: list[Network], n_faces: int, turn: int) -> list[dict[str, Any]]:
+    """Return the rows of networks that take turns of so many faces; the first is the peer."""
+    faces = np.random.default_rng(0).integers(0, 256, (-(-n_faces // turn) + 1, turn, SIZE, SIZE), np.uint8)
     ms: list[list[float]] = [[] for _ in networks]
-    for face in faces:
+    for some in faces:
         for spent, (_, _, classify) in zip(ms, networks, strict=True):
-            start_ns = time.perf_counter_ns()
-            classify(face)
-            spent.append((time.perf_counter_ns() - start_ns) / 1e6)
-    medians = [statistics.median(spent[N_WARM:]) for spent in ms]
+            for face in some:
+                start_ns = time.perf_counter_ns()
+                classify(face)
+                spent.append((time.perf_counter_ns() - start_ns) / 1e6)
+    medians = [statistics.median(spent[turn:]) for spent in ms]  # without the first turn
     named = zip(networks, medians, strict=True)
     return [row(backend, precision, median_ms, medians[0]) for (backend, precision, _), median_ms in named]
 

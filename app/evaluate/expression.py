@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.build import Networks, resolve_backend
+from app.backends import resolve_backend
+from app.build import Networks
 from device.errors import AppError
 from models.expression import SIZE
 from models.results import Float32, Image

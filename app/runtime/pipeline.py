@@ -15,6 +15,7 @@ from app.runtime.meters import Percentiles, Rate, StageTimes
 from app.runtime.worker import Worker
 from app.sources.pace import Pace
 from app.sources.source import EndOfStream, Source, SourceLost
+from device.backend import Cycles
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class NetworkChoice:
     backend: str
     precision: str
     models: dict[str, str] = field(default_factory=dict)  # network name -> file
+    cycles: Cycles | None = None  # of the last inference, where the device counts them
 
 
 class Task(Protocol):
@@ -142,7 +144,8 @@ class Pipeline:
         self.meters.latency_ms.add((now_ns - frame.captured_ns) / 1e6)
         for name, ms in stage_ms.items():
             self._add_stage(name, ms)
-        self._listeners.on_result(FrameResult(frame, output, stage_ms, used.backend, used.precision, used.models))
+        result = FrameResult(frame, output, stage_ms, used.backend, used.precision, used.models, used.cycles)
+        self._listeners.on_result(result)
 
     def _add_stage(self, name: str, ms: float) -> None:
         self.meters.stage_ms.setdefault(name, Percentiles()).add(ms)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -60,6 +61,8 @@ class ExpressionTask:
             tracks = self._faces.track(faces, frame.t_ns)
         with self.times.stage("expression"):
             scores = network(frame.image, tracks.xyxy)
+        if network.last_cycles is not None:
+            self.in_use = dataclasses.replace(self.in_use, cycles=network.last_cycles)
         with self.times.stage("smooth"):
             prob = self._smoothing(tracks.track_id.tolist(), scores.prob, frame.t_ns)
         return ExpressionOutput(tracks, prob, scores.labels)

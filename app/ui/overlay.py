@@ -18,7 +18,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QStatic
 
 from app.frame import ExpressionOutput, FrameResult
 from app.ui.theme import OKABE_ITO, font
-from app.ui.words import word
+from app.ui.words import cycles_text, word
 from models.results import MISSED, Image
 
 MAX_PANELS = 3
@@ -95,6 +95,22 @@ class ExpressionOverlay:
             self._paint_box(painter, boxes[k], output, k)
         self._paint_chips(painter, boxes, output, picture)
         self._paint_panels(painter, [k for k in order if self._has_room(boxes[k], picture)], boxes, output, picture)
+        painter.restore()
+
+    def paint_note(self, painter: QPainter, text: str, size_wh: tuple[int, int]) -> None:
+        """Draw one small line into the lower left corner of a picture of `size_wh` px, smaller where it is too long."""
+        picture = painter.worldTransform().mapRect(QRectF(0, 0, *size_wh))
+        self._sharpen(min(picture.width(), picture.height()))
+        margin_px = self._pencil.size_px * 0.5
+        width = self._pencil.width_px(text) + 2 * margin_px
+        scale = min(1.0, picture.width() / width)
+        painter.save()
+        painter.setWorldTransform(QTransform(scale, 0, 0, scale, picture.left(), picture.bottom()))
+        ground = QRectF(0, -self._pencil.row_px - margin_px, width, self._pencil.row_px + margin_px)
+        painter.fillRect(ground, PAPER)
+        painter.setFont(self._pencil.small)
+        painter.setPen(INK)
+        painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
         painter.restore()
 
     def _sharpen(self, side_px: float) -> None:
@@ -214,6 +230,8 @@ def paint_output(painter: QPainter, result: FrameResult[Any], overlay: Expressio
     if not isinstance(result.output, ExpressionOutput):
         raise TypeError(f"no overlay for a {type(result.output).__name__}")
     overlay.paint(painter, result.output, (width, height))
+    if result.cycles is not None:
+        overlay.paint_note(painter, cycles_text(result.backend, result.cycles), (width, height))
 
 
 _of_thread = threading.local()

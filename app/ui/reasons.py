@@ -12,7 +12,9 @@ from app.ui.words import QT_TRANSLATE_NOOP, word
 REASONS: tuple[str, ...] = (
     QT_TRANSLATE_NOOP("Reasons", "task {0} is not part of this version"),
     QT_TRANSLATE_NOOP("Reasons", "backend {0} is not part of this version; use --backend auto"),
-    QT_TRANSLATE_NOOP("Reasons", "backend {0} does not run {1} networks; use --backend auto"),
+    QT_TRANSLATE_NOOP("Reasons", "backend {0} does not run {1} networks; use --precision {2}, or --backend auto"),
+    QT_TRANSLATE_NOOP("Reasons", "no accelerator here ({0})"),
+    QT_TRANSLATE_NOOP("Reasons", "no simulated accelerator at {0}; build it with `make fpga-sim`"),
     QT_TRANSLATE_NOOP("Reasons", "the low-bit kernels are being built; try again in a few seconds"),
     QT_TRANSLATE_NOOP(
         "Reasons",

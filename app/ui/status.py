@@ -13,7 +13,7 @@ from app.build import NetworkFacts
 from app.ui.session import Session
 from app.ui.theme import ACCENT, MUTED, RECORDING
 from app.ui.view import VideoView
-from app.ui.words import word
+from app.ui.words import cycles_text, word
 
 PADDING_PX, SPACING_PX = 8, 6
 LEAST_SOURCE_PX = 150
@@ -46,26 +46,35 @@ class StatusLine:
             numbers.precision or session.settings.precision,
         )
         self.network.setText(f"{word(backend)} · {word(precision)}")
-        self._show_bits(session.network_facts(backend, precision))
+        self._show_bits(session.network_facts(backend, precision), backend)
         room_px = self.source.width() - 2 * PADDING_PX
         self.source.setText(self.source.fontMetrics().elidedText(source, Qt.TextElideMode.ElideRight, room_px))
         _lamp(self.camera, QCoreApplication.translate("Status", "camera"), session.is_camera_on, ACCENT)
         _lamp(self.recording, QCoreApplication.translate("Status", "recording"), session.is_recording, RECORDING)
 
-    def _show_bits(self, facts: NetworkFacts | None) -> None:
+    def _show_bits(self, facts: NetworkFacts | None, backend: str) -> None:
         """Show bits and time of the network: in words, else short, else not at all where there is no room."""
         if facts is None:
             self.bits.hide()
             return
-        self.bits.setToolTip(bits_tip(facts.bits))
-        time = f" · {facts.ms_p50:.2f} ms" if facts.ms_p50 > 0 else ""
-        for text in (bits_text(facts.bits), bits_short(facts.bits)):
-            self.bits.setText(text + time)
+        self.bits.setToolTip(f"{bits_tip(facts.bits)} {time_tip(facts)}")
+        for text in network_texts(facts, backend):
+            self.bits.setText(text)
             taken_px = sum(label.sizeHint().width() + SPACING_PX for label in (*self._always, self.bits))
             if taken_px + LEAST_SOURCE_PX <= self._bar.width():
                 self.bits.show()
                 return
         self.bits.hide()
+
+
+def network_texts(facts: NetworkFacts, backend: str) -> list[str]:
+    """Return what is said of a network, the longest text first; the time of a simulation is its unit's, not ours."""
+    bits = [bits_text(facts.bits), bits_short(facts.bits)]
+    if facts.cycles is not None:
+        counted = cycles_text(backend, facts.cycles)
+        return [*(f"{text} · {counted}" for text in bits), counted, cycles_text(backend, facts.cycles, is_short=True)]
+    time = f" · {facts.ms_p50:.2f} ms" if facts.ms_p50 > 0 else ""
+    return [text + time for text in bits]
 
 
 def bits_text(bits: dict[str, Any]) -> str:
@@ -92,9 +101,18 @@ def bits_tip(bits: dict[str, Any]) -> str:
     tip = QCoreApplication.translate(
         "Status",
         "Bits of one value. Inner layers: weights (W) {0}, activations (A) {1}. First layer: weights {2}, input {3}. "
-        "Last layer: weights {4}, sums {5}. Time: median run of this network over the last 1 s.",
+        "Last layer: weights {4}, sums {5}.",
     )
     return tip.format(*inner, *first, *last)
+
+
+def time_tip(facts: NetworkFacts) -> str:
+    """Return what the time or the cycles are."""
+    if facts.cycles is not None:
+        return QCoreApplication.translate(
+            "Status", "Cycles: of the last run, as the unit counted them, without ARM work."
+        )
+    return QCoreApplication.translate("Status", "Time: median run of this network over the last 1 s.")
 
 
 def _bit_pairs(bits: dict[str, Any]) -> list[tuple[str, str]]:

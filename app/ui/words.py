@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
+from device.backend import Cycles
+
 
 def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
     """Mark `text` for lupdate, which looks for this very name (Qt's own returns `object` for a type checker)."""
@@ -59,3 +61,17 @@ def stage_word(name: str) -> str:
     """Return the word for a stage of a task in the present language; an unknown name is shown as it is."""
     source = STAGES.get(name)
     return name if source is None else QCoreApplication.translate("Stages", source)
+
+
+def cycles_text(backend: str, cycles: Cycles, is_short: bool = False) -> str:
+    """Return what an accelerator counted in one inference; the time of a simulated one is at an assumed clock.
+
+    `is_short` leaves out that it is simulated, for where the name of the backend stands beside it.
+    """
+    if backend == "fpga-sim" and not is_short:
+        shown = QCoreApplication.translate("Words", "simulated accelerator: {0} cycles = {1} ms at {2} MHz")
+    elif backend == "fpga-sim":
+        shown = QCoreApplication.translate("Words", "{0} cycles = {1} ms at {2} MHz")
+    else:
+        shown = QCoreApplication.translate("Words", "{0} cycles = {1} ms")
+    return shown.format(f"{cycles.n:,}", f"{cycles.ms:.2f}", f"{cycles.clock_hz / 1e6:.0f}")

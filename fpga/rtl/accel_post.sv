@@ -33,7 +33,8 @@ module accel_post
   logic        active_q;
   logic [6:0]  clock_q;                      // of the group: pixel, and with raw sums 16 clocks of each
   wire [2:0]   pixel = raw_i ? clock_q[6:4] : clock_q[2:0];
-  wire         last_clock = clock_q == (raw_i ? 7'(16 * PX - 1) : 7'(PX - 1));
+  // With the last pixel that exists: the store unit may be done, and another layer begin, soon after it.
+  wire         last_clock = (pixel + 3'd1 >= group_q.pixels) & (~raw_i | (clock_q[3:0] == 4'd15));
   wire         takes = step_i.valid & step_i.last;
   wire         exists = pixel < group_q.pixels;
   wire         switch = active_q & group_q.block_first & (clock_q == 0);
@@ -52,6 +53,13 @@ module accel_post
   always_ff @(posedge clk_i)
     if (!rst_ni || start_i) blocks_o <= '0;
     else if (switch) blocks_o <= blocks_o + 6'd1;
+
+  // Thresholds beyond the range of sums mean "always" or "never", as the nearest value that fits does.
+  function automatic logic [AccBits-1:0] clamped(input logic [31:0] value);
+    if (value[31:AccBits-1] == '0 || value[31:AccBits-1] == '1) clamped = value[AccBits-1:0];
+    else clamped = {value[31], {(AccBits - 1){~value[31]}}};
+  endfunction
+  wire [AccBits-1:0] threshold_low = clamped(threshold_i[31:0]), threshold_high = clamped(threshold_i[63:32]);
 
   // ---- one pixel ----
   logic [Lanes-1:0][AccBits-1:0] sums_q;
@@ -75,10 +83,10 @@ module accel_post
     wire is_mine = threshold_write_i & (threshold_at_i[5:1] == 5'(o));
     always_ff @(posedge clk_i) begin
       if (is_mine && !threshold_at_i[0]) begin
-        next0_q <= threshold_i[AccBits-1:0];
-        next1_q <= threshold_i[32+:AccBits];
+        next0_q <= threshold_low;
+        next1_q <= threshold_high;
       end
-      if (is_mine && threshold_at_i[0]) next2_q <= threshold_i[AccBits-1:0];
+      if (is_mine && threshold_at_i[0]) next2_q <= threshold_low;
       if (switch) begin
         now0_q <= next0_q;
         now1_q <= next1_q;

@@ -95,6 +95,7 @@ module accel_ring
   task automatic fail(input logic [7:0] error, input state_e next);
     error_q <= error;
     state_q <= next;
+    if (next == Halt) irq_q <= irq_q + 32'd1;
   endtask
 
   always_ff @(posedge clk_i) begin

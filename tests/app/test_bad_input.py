@@ -68,13 +68,36 @@ CASES = {
     "task": Case(f"{DEMO} --task flow", "task flow is not part of this version; use --task expression"),
     "tracker": Case(f"{DEMO} --tracker hybrid", "tracker hybrid is not part of this version; use --tracker sort"),
     "gpu": Case(f"{DEMO} --backend gpu", "backend gpu is not part of this version; use --backend auto"),
-    "fpga": Case(f"{DEMO} --backend fpga", "backend fpga is not part of this version; use --backend auto"),
     # what a backend cannot do
     "w1a2 on cpu": Case(
-        f"{DEMO} --backend cpu --precision w1a2", "backend cpu does not run w1a2 networks; use --backend auto"
+        f"{DEMO} --backend cpu --precision w1a2",
+        "backend cpu does not run w1a2 networks; use --precision float|int8, or --backend auto",
     ),
     "float on lowbit": Case(
-        f"{DEMO} --backend lowbit", "backend lowbit does not run float networks; use --backend auto"
+        f"{DEMO} --backend lowbit",
+        "backend lowbit does not run float networks; use --precision w1a2, or --backend auto",
+    ),
+    "float on fpga": Case(f"{DEMO} --backend fpga", "backend fpga does not run float networks; use --precision w1a2"),
+    # accelerators that are not here
+    "no board": Case(
+        f"{DEMO} --backend fpga --precision w1a2",
+        "no accelerator here (uio: ",
+        variables={"EDGE_FPGA": ""},
+    ),
+    "unknown accelerator": Case(
+        f"{DEMO} --backend fpga --precision w1a2",
+        "no accelerator here (usb: accelerator 'usb': expected auto, uio, devmem",
+        variables={"EDGE_FPGA": "usb"},
+    ),
+    "simulator not built": Case(
+        f"{DEMO} --backend fpga-sim --precision w1a2",
+        "no simulated accelerator at nowhere/accel_sim; build it with `make fpga-sim`",
+        variables={"EDGE_FPGA_SIM": "nowhere/accel_sim"},
+    ),
+    "simulator is something else": Case(
+        f"{DEMO} --backend fpga-sim --precision w1a2",
+        "the simulated accelerator ended early with exit code 1 (it said nothing)",
+        variables={"EDGE_FPGA_SIM": "/bin/false"},
     ),
     "unknown kernels": Case(
         f"{DEMO} --precision w1a2", "EDGE_LOWBIT=sse: expected auto, avx512", variables={"EDGE_LOWBIT": "sse"}

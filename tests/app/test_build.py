@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +13,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.build import Networks, Program, backend_choices, expression_reason, precision_choices, resolve_backend
+from app import backends
+from app.backends import auto_backends, expression_reason, resolve_backend
+from app.build import Networks, Program, backend_choices, precision_choices
 from app.config import BACKENDS, PRECISIONS, Settings
 from app.frame import FrameResult
 from app.output import queued_file
 from app.output.queued_file import OutputError
 from device.errors import BackendUnavailable
+from device.registry import probe_backend
 from models.fetch import FetchError
 from models.results import Image
 from tests.app.runtime.scripted import WAIT_S, Memory
+from tests.device.fpga.standin import as_program
+
+
+@pytest.fixture(autouse=True)
+def no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a board nor a simulation, which may be built or not on this computer."""
+    monkeypatch.setenv("EDGE_FPGA", "none")
+    monkeypatch.setenv("EDGE_FPGA_SIM", "/nowhere/accel_sim")
 
 
 @pytest.fixture
@@ -64,6 +76,10 @@ def test_recorder_that_hangs_does_not_cost_the_events(
 
 
 RUNS = {("cpu", "float"), ("cpu", "int8"), ("lowbit", "w1a2")}
+NOT_HERE = {
+    ("fpga", "w1a2"): r"no accelerator here \(none: accelerator 'none': expected auto, uio, .*\)",
+    ("fpga-sim", "w1a2"): "no simulated accelerator at /nowhere/accel_sim; build it with `make fpga-sim`",
+}
 
 
 @pytest.mark.parametrize("backend", BACKENDS[1:])
@@ -73,9 +89,10 @@ def test_named_backend_is_used_or_refused(networks: Networks, backend: str, prec
     if (backend, precision) in RUNS:
         assert networks.expression(backend, precision).card.precision == precision
         return
-    is_built = backend in {name for name, _ in RUNS}
-    wanted = f"does not run {precision} networks" if is_built else "is not part of this version"
-    with pytest.raises(BackendUnavailable, match=f"^backend {backend} {wanted}; use --backend auto$"):
+    does_not_run = f"backend {backend} does not run {precision} networks; use --precision .+, or --backend auto"
+    unknown = f"backend {backend} is not part of this version; use --backend auto"
+    wanted = NOT_HERE.get((backend, precision), unknown if backend == "gpu" else does_not_run)
+    with pytest.raises(BackendUnavailable, match=f"^{wanted}$"):
         networks.expression(backend, precision)
 
 
@@ -112,3 +129,50 @@ def test_networks_stay_loaded_and_tell_their_bits_and_time(networks: Networks) -
     facts = networks.expression_facts("lowbit", "w1a2")
     assert facts is not None
     assert facts.ms_p50 > 0
+
+
+def test_auto_never_takes_a_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_FPGA_SIM", str(as_program(tmp_path)))
+    monkeypatch.setenv("EDGE_FPGA", f"file:{tmp_path}/board")
+    for backend in ("fpga", "fpga-sim"):
+        assert expression_reason(backend, "w1a2") is None
+    assert list(auto_backends("w1a2")) == ["lowbit"]
+
+
+def pretend_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the probe find a board; opening it fails all the same."""
+    monkeypatch.setattr(backends, "probe_backend", lambda name, wait: name == "fpga" or probe_backend(name, wait))
+
+
+def test_auto_takes_a_board_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_board(monkeypatch)
+    assert list(auto_backends("w1a2")) == ["fpga", "lowbit"]
+    assert resolve_backend("auto", "float") == "cpu"
+
+
+def test_auto_goes_on_where_the_board_cannot_be_opened_and_a_named_one_is_refused(
+    networks: Networks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pretend_board(monkeypatch)
+    with caplog.at_level(logging.INFO):
+        assert networks.choose_expression("auto", "w1a2").backend_name == "lowbit"
+    assert "backend auto: fpga not used: accelerator 'none': expected auto" in caplog.text
+    with pytest.raises(BackendUnavailable, match=r"^accelerator 'none': expected auto, uio"):
+        networks.choose_expression("fpga", "w1a2")
+
+
+def test_simulated_cycles_are_told_as_such(networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_FPGA_SIM", str(as_program(tmp_path)))
+    network = networks.choose_expression("fpga-sim", "w1a2")
+    assert network.last_cycles is None
+    grey = np.arange(48 * 48, dtype=np.uint32).reshape(48, 48).astype(np.uint8)
+    found, expected = network.classify_grey(grey), networks.choose_expression("lowbit", "w1a2").classify_grey(grey)
+    np.testing.assert_array_equal(found, expected)
+    facts = networks.expression_facts("fpga-sim", "w1a2")
+    assert facts is not None
+    assert facts.cycles is not None
+    assert (facts.cycles.n, facts.cycles.clock_hz) == (network.last_cycles.n if network.last_cycles else 0, 100_000_000)
+    simulated, on_cpu = networks.figures()
+    assert list(simulated) == ["name", "sha256", "ms_p50", "cycles", "clock_hz", "simulated"]
+    assert (simulated["cycles"], simulated["clock_hz"], simulated["simulated"]) == (facts.cycles.n, 100_000_000, True)
+    assert list(on_cpu) == ["name", "sha256", "ms_p50"]

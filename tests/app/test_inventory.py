@@ -35,6 +35,13 @@ def no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "list_cameras", list)
 
 
+@pytest.fixture(autouse=True)
+def no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a board nor a simulation, which may be built or not on this computer."""
+    monkeypatch.setenv("EDGE_FPGA", "uio:none")
+    monkeypatch.setenv("EDGE_FPGA_SIM", "/nowhere/accel_sim")
+
+
 @pytest.mark.usefixtures("no_camera")
 def test_every_choice_is_listed_with_its_reason() -> None:
     found = sections(inventory())
@@ -51,7 +58,28 @@ def test_every_choice_is_listed_with_its_reason() -> None:
     assert backends == {"float": "(backend cpu)", "int8": "(backend cpu)", "w1a2": "(backend lowbit)"}
     for name in ("face", "flow", "pose", "identity"):
         assert found["tasks"][name] == f"task {name} is not part of this version"
-    assert found["backends"]["fpga"].startswith("backend fpga is not part of this version")
+    assert found["backends"]["fpga"].startswith("no accelerator here (uio:none: accelerator 'uio:none': expected auto")
+    wanted = "no simulated accelerator at /nowhere/accel_sim; build it with `make fpga-sim`"
+    assert found["backends"]["fpga-sim"] == wanted
+
+
+@pytest.mark.usefixtures("no_camera")
+def test_accelerators_are_listed_and_never_chosen_where_they_are_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_FPGA_SIM", "/bin/true")
+    monkeypatch.setenv("EDGE_FPGA", "file:/nowhere/board")
+    found = sections(inventory())
+    assert found["backends"]["fpga-sim"] == "available (simulated accelerator, Verilated)"
+    assert found["backends"]["fpga"].startswith("available (registers /nowhere/board")
+    assert found["precisions"]["w1a2"] == "available (backend lowbit)"
+
+
+@pytest.mark.usefixtures("no_camera")
+def test_on_a_computer_without_a_board_each_way_to_it_has_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGE_FPGA")
+    reason = sections(inventory())["backends"]["fpga"]
+    if reason.startswith("available"):
+        pytest.skip("this computer has an accelerator")
+    assert re.fullmatch(r"no accelerator here \(uio: .+; devmem: .+\)", reason)
 
 
 @pytest.mark.usefixtures("no_camera")

@@ -15,9 +15,12 @@ import pytest
 
 from models.fetch import DEMO_CLIP, fetched
 from tests.app.program import Ended, end, events, n_frames, run, running
+from tests.device.fpga.standin import as_program
 
 N = 100
 STATS = {"schema", "version", "source", "task", "backend", "precision", "frames", "wall_s", "fps", "latency_ms"}
+FEW = 10
+"""Frames on the simulated accelerator, which the stand-in of the tests plays."""
 STATS |= {"stage_ms", "rss_mb", "models"}
 
 
@@ -32,9 +35,10 @@ def runs(folder: Path) -> dict[str, Ended]:
 
     def demo(name: str, more: str = "") -> tuple[str, Ended]:
         flags = f"--headless --pace max --source demo --frames {N} --events {name}.jsonl --stats {name}.json {more}"
-        return name, run(folder, flags)
+        return name, run(folder, flags, EDGE_FPGA_SIM=str(simulation))
 
     fetched(DEMO_CLIP)
+    simulation = as_program(folder)
     with ThreadPoolExecutor(2) as two:
         started = [
             two.submit(demo, "float_1", "--record float_1.mp4"),
@@ -43,6 +47,7 @@ def runs(folder: Path) -> dict[str, Ended]:
             two.submit(demo, "int8_2", "--precision int8 --verbose"),
             two.submit(demo, "w1a2_1", "--precision w1a2"),
             two.submit(demo, "w1a2_2", "--precision w1a2 --backend lowbit"),
+            two.submit(demo, "simulated", f"--precision w1a2 --backend fpga-sim --frames {FEW} --record simulated.mp4"),
             two.submit(demo, "synthetic", "--source synthetic:3 --frames 40"),
             two.submit(lambda: ("list", run(folder, "--list"))),
         ]
@@ -55,7 +60,7 @@ def statistics(folder: Path, name: str) -> dict[str, Any]:
 
 
 def test_good_runs_end_with_0_and_say_nothing_on_stderr(runs: dict[str, Ended]) -> None:
-    for name in ("float_1", "float_2", "int8_1", "w1a2_1", "w1a2_2", "synthetic", "list"):
+    for name in ("float_1", "float_2", "int8_1", "w1a2_1", "w1a2_2", "simulated", "synthetic", "list"):
         assert (runs[name].code, runs[name].said) == (0, []), name
 
 
@@ -107,6 +112,19 @@ def test_recording_plays_frame_for_frame(runs: dict[str, Ended], folder: Path) -
     assert (folder / "float_1.mp4").read_bytes() == (folder / "float_2.mp4").read_bytes()
 
 
+def test_simulated_accelerator_gives_the_same_events_and_says_its_cycles(runs: dict[str, Ended], folder: Path) -> None:
+    assert events(folder / "simulated.jsonl") == events(folder / "w1a2_1.jsonl")[:FEW]
+    found = statistics(folder, "simulated")
+    assert set(found) == STATS
+    assert (found["backend"], found["precision"]) == ("fpga-sim", "w1a2")
+    (counted,) = [model for model in found["models"] if "cycles" in model]
+    assert (counted["name"], counted["clock_hz"], counted["simulated"]) == ("expression_w1a2", 100_000_000, True)
+    ms = counted["cycles"] / 1e5
+    said = f"simulated accelerator: {counted['cycles']:,} cycles = {ms:.2f} ms at 100 MHz (expression_w1a2, the last"
+    assert said in runs["simulated"].out
+    assert n_frames(folder / "simulated.mp4") == FEW
+
+
 def test_synthetic_source_has_faces_that_are_found(runs: dict[str, Ended], folder: Path) -> None:
     found = events(folder / "synthetic.jsonl")
     assert len(found) == 40
@@ -121,7 +139,7 @@ def test_list_tells_sources_backends_and_models(runs: dict[str, Ended]) -> None:
     assert {"demo", "synthetic", "cpu", "gpu", "fpga", "float", "int8", "w1a2", "expression_int8"} <= set(words)
     assert "available" in words["cpu"]
     assert "available" in words["lowbit"]
-    assert words["gpu"].endswith("backend gpu is not part of this version; available: cpu, lowbit")
+    assert words["gpu"].endswith("backend gpu is not part of this version; available: cpu, lowbit, fpga, fpga-sim")
     assert words["expression_int8"].endswith("ready")
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +13,21 @@ import pytest
 
 from device.backend import Backend, Tensors
 from device.errors import BackendError, BackendUnavailable
-from device.registry import BACKENDS, open_backend, probe_backend
+from device.lowbit.bundle_file import save_bundle
+from device.lowbit.compiler import compile_network
+from device.lowbit.linker import link
+from device.registry import BACKENDS, OF_BUNDLES, is_simulated, open_backend, probe_backend
 from models.card import WEIGHTS, load_card
+from models.convert.bundle import make
+from tests.device.lowbit.networks import pyramid
 
-PAIRS = (("cpu", "expression_float"), ("cpu", "expression_int8"), ("lowbit", "expression_w1a2"))
+PAIRS = (
+    ("cpu", "expression_float"),
+    ("cpu", "expression_int8"),
+    ("lowbit", "expression_w1a2"),
+    ("fpga", "expression_w1a2"),
+    ("fpga-sim", "expression_w1a2"),
+)
 TENSORS = {  # precision: types and shapes of input and output
     "float": ("float32", (1, 48, 48, 1), "float32", (1, 7)),
     "int8": ("int8", (1, 48, 48, 1), "int8", (1, 7)),
@@ -26,13 +38,18 @@ TENSORS = {  # precision: types and shapes of input and output
 @pytest.fixture(params=PAIRS, ids="-".join)
 def opened(request: pytest.FixtureRequest) -> Iterator[tuple[Backend, str]]:
     name, card = request.param
+    expect_here(name)
+    backend = open_backend(name, load_card(card).path())
+    yield backend, card
+    backend.close()
+
+
+def expect_here(name: str) -> None:
+    """Skip with the reason where a backend cannot run."""
     try:
         probe_backend(name)
     except BackendUnavailable as error:
         pytest.skip(str(error))
-    backend = open_backend(name, load_card(card).path())
-    yield backend, card
-    backend.close()
 
 
 def test_every_backend_is_here() -> None:
@@ -127,9 +144,9 @@ def test_close_twice_then_run_is_an_error(opened: tuple[Backend, str]) -> None:
 
 
 def test_unknown_backend_is_refused_with_the_known_ones() -> None:
-    for call in (lambda: open_backend("fpga", WEIGHTS / "expression_int8.tflite"), lambda: probe_backend("fpga")):
+    for call in (lambda: open_backend("gpu", WEIGHTS / "expression_int8.tflite"), lambda: probe_backend("gpu")):
         with pytest.raises(
-            BackendUnavailable, match="backend fpga is not part of this version; available: cpu, lowbit"
+            BackendUnavailable, match="backend gpu is not part of this version; available: cpu, lowbit, fpga, fpga-sim"
         ):
             call()
 
@@ -138,7 +155,57 @@ def test_probe_says_what_runs_the_networks() -> None:
     assert probe_backend("cpu") == "LiteRT"
 
 
-WHOLE = {"cpu": "expression_int8.tflite", "lowbit": "expression_w1a2.json"}
+def test_a_simulation_is_known_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGE_FPGA", raising=False)
+    assert [name for name in BACKENDS if is_simulated(name)] == ["fpga-sim"]
+    monkeypatch.setenv("EDGE_FPGA", "file:/nowhere/board")
+    assert [name for name in BACKENDS if is_simulated(name)] == ["fpga", "fpga-sim"]
+
+
+@pytest.fixture(scope="module")
+def two_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle as the converter makes it: the expression network and another."""
+    folder = tmp_path_factory.mktemp("two")
+    save_bundle(link([compile_network(pyramid())]), folder / "pyramid.json")
+    make(["expression", str(folder / "pyramid.json")], folder / "two.json")
+    return folder / "two.json"
+
+
+@pytest.mark.parametrize("name", OF_BUNDLES)
+def test_the_networks_of_a_bundle_take_turns_and_give_what_they_give_alone(name: str, two_networks: Path) -> None:
+    expect_here(name)
+    alone = {
+        "expression": open_backend("lowbit", load_card("expression_w1a2").verified_path()),
+        "pyramid": open_backend("lowbit", two_networks.with_name("pyramid.json")),
+    }
+    bundled = {program: open_backend(name, two_networks, program) for program in alone}
+    for seed in range(2):
+        for program, backend in bundled.items():
+            inputs = grey_levels(alone[program], seed)
+            found = backend.run(inputs)
+            for tensor, expected in alone[program].run(inputs).items():
+                np.testing.assert_array_equal(found[tensor], expected)
+    for backend in bundled.values():
+        backend.close()
+
+
+@pytest.mark.parametrize("name", OF_BUNDLES)
+def test_a_bundle_without_the_name_of_a_program_is_refused_with_those_it_has(name: str, two_networks: Path) -> None:
+    assert set(json.loads(two_networks.read_bytes())["programs"]) == {"expression", "pyramid"}
+    with pytest.raises(BackendUnavailable, match=r"two\.json holds the programs expression, pyramid: expected one"):
+        open_backend(name, two_networks)
+    with pytest.raises(BackendUnavailable, match=r"two\.json holds no program flow; it has expression, pyramid"):
+        open_backend(name, two_networks, "flow")
+
+
+def test_a_tflite_file_has_no_programs() -> None:
+    path = load_card("expression_int8").path()
+    with pytest.raises(BackendUnavailable, match="holds one network for backend cpu; open it without a program's name"):
+        open_backend("cpu", path, "expression")
+
+
+LOWBIT_FILE = "expression_w1a2.json"
+WHOLE = {"cpu": "expression_int8.tflite", **dict.fromkeys(OF_BUNDLES, LOWBIT_FILE)}
 BROKEN: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda whole: b"",
     "text": lambda whole: b"this is not a network\n",

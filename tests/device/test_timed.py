@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from device.backend import Tensors, TensorSpec
+from device.backend import Cycles, Tensors, TensorSpec
 from device.errors import BackendError
 from device.timed import N_RUNS, TimedBackend
 
@@ -88,3 +88,24 @@ def test_failed_run_is_not_timed() -> None:
     with pytest.raises(BackendError):
         backend.run({"x": np.zeros(1, np.float32)})
     assert backend.ms_p50() == 0.0
+
+
+class Counting(Echo):
+    """An echo of 7 cycles a run at 1 MHz."""
+
+    last_cycles: Cycles | None = None
+
+    def run(self, inputs: Tensors) -> Tensors:
+        self.last_cycles = Cycles(7, 1_000_000)
+        return super().run(inputs)
+
+
+def test_cycles_are_passed_on_where_the_device_counts_them() -> None:
+    inputs = {"x": np.ones(1, np.float32)}
+    plain, counting = TimedBackend(Echo()), TimedBackend(Counting())
+    before = counting.last_cycles
+    for backend in (plain, counting):
+        backend.run(inputs)
+    assert (before, plain.last_cycles) == (None, None)
+    assert counting.last_cycles == Cycles(7, 1_000_000)
+    assert Cycles(7, 1_000_000).ms == pytest.approx(0.007)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from app.build import Networks, resolve_backend
+from app.backends import resolve_backend
+from app.build import Networks
 from app.sources.synthetic import Synthetic
 from device.backend import Tensors, TensorSpec
 from models.card import load_card

@@ -301,8 +301,16 @@
         <translation>バックエンド「{0}」はこの版には含まれていません。バックエンドは「自動」を選んでください</translation>
     </message>
     <message>
-        <source>backend {0} does not run {1} networks; use --backend auto</source>
-        <translation>バックエンド「{0}」では {1} のネットワークを実行できません。バックエンドは「自動」を選んでください</translation>
+        <source>backend {0} does not run {1} networks; use --precision {2}, or --backend auto</source>
+        <translation>バックエンド「{0}」では {1} のネットワークを実行できません。演算精度 {2} か、バックエンド「自動」を選んでください</translation>
+    </message>
+    <message>
+        <source>no accelerator here ({0})</source>
+        <translation>アクセラレータが見つかりません（{0}）</translation>
+    </message>
+    <message>
+        <source>no simulated accelerator at {0}; build it with `make fpga-sim`</source>
+        <translation>シミュレーション用のアクセラレータが {0} にありません。make fpga-sim でビルドしてください</translation>
     </message>
     <message>
         <source>the low-bit kernels are being built; try again in a few seconds</source>
@@ -367,8 +375,16 @@
         <translation>W{0} A{1}、最初の層 {2}、最後 {3}</translation>
     </message>
     <message>
-        <source>Bits of one value. Inner layers: weights (W) {0}, activations (A) {1}. First layer: weights {2}, input {3}. Last layer: weights {4}, sums {5}. Time: median run of this network over the last 1 s.</source>
-        <translation>値 1 つのビット数です。中間層: 重み (W) {0}、活性値 (A) {1}。最初の層: 重み {2}、入力 {3}。最後の層: 重み {4}、総和 {5}。時間はこのネットワークの直近 1 秒の実行時間の中央値です。</translation>
+        <source>Bits of one value. Inner layers: weights (W) {0}, activations (A) {1}. First layer: weights {2}, input {3}. Last layer: weights {4}, sums {5}.</source>
+        <translation>値 1 つのビット数です。中間層: 重み (W) {0}、活性値 (A) {1}。最初の層: 重み {2}、入力 {3}。最後の層: 重み {4}、総和 {5}。</translation>
+    </message>
+    <message>
+        <source>Cycles: of the last run, as the unit counted them, without ARM work.</source>
+        <translation>サイクル数は回路が数えた直前の 1 回分で、ARM の処理は含みません。</translation>
+    </message>
+    <message>
+        <source>Time: median run of this network over the last 1 s.</source>
+        <translation>時間はこのネットワークの直近 1 秒の実行時間の中央値です。</translation>
     </message>
     <message>
         <source>on</source>
@@ -483,6 +499,18 @@
     <message>
         <source>Synthetic scene</source>
         <translation>合成シーン</translation>
+    </message>
+    <message>
+        <source>simulated accelerator: {0} cycles = {1} ms at {2} MHz</source>
+        <translation>シミュレーションのアクセラレータ: {0} サイクル = {1} ms（{2} MHz として）</translation>
+    </message>
+    <message>
+        <source>{0} cycles = {1} ms at {2} MHz</source>
+        <translation>{0} サイクル = {1} ms ({2} MHz)</translation>
+    </message>
+    <message>
+        <source>{0} cycles = {1} ms</source>
+        <translation>{0} サイクル = {1} ms</translation>
     </message>
 </context>
 </TS>

@@ -20,7 +20,8 @@ def test_one_row_a_precision_and_one_a_kernel() -> None:
     rows = measure_networks(3)
     by_kernel = [("lowbit", f"w1a2, {level} kernels") for level in kernels()]
     assert "plain" in kernels()
-    assert [(row["backend"], row["precision"]) for row in rows] == PRECISIONS + by_kernel
+    alternating = [("lowbit", "w1a2, alternating")]
+    assert [(row["backend"], row["precision"]) for row in rows] == PRECISIONS + alternating + by_kernel
     for row in rows:
         assert set(row) == KEYS
         assert (row["task"], row["size"], row["peer"]) == ("expression", "48x48", "float on cpu")
@@ -40,8 +41,8 @@ def test_networks_take_turns() -> None:
 
         return "cpu", name, classify
 
-    rows = compare([network("a"), network("b")], 2)  # type: ignore[list-item]
-    assert seen[:6] == ["a", "b"] * 3
+    rows = compare([network("a"), network("b")], 4, 2)  # type: ignore[list-item]
+    assert seen == ["a", "a", "b", "b"] * 3
     assert [row["precision"] for row in rows] == ["a", "b"]
 
 

@@ -14,6 +14,7 @@ from app.frame import ExpressionOutput, Frame
 from app.tasks.expression import SMOOTHING_S, ExpressionTask, Smoothing
 from app.tasks.faces import FaceFinder
 from app.tracking.sort import Sort, SortSettings
+from device.backend import Cycles
 from models.expression import ExpressionClassifier
 from models.results import ClassScores, Detections, Float32, Image, Tracks
 
@@ -107,7 +108,9 @@ class FakeFaces:
 
 
 class FakeNetwork:
-    """Sees one class in every face."""
+    """Sees one class in every face; `last_cycles` is what a test says its device counts."""
+
+    last_cycles: Cycles | None = None
 
     def __init__(self, seen: int, file: str) -> None:
         self.card, self._seen = SimpleNamespace(file=file), seen
@@ -172,3 +175,16 @@ def test_last_of_several_choices_counts() -> None:
     assert run(task, 0).prob[0].argmax() == 2
     assert task.in_use.models["expression"] == "2.tflite"
     assert (first.n_calls, second.n_calls) == (0, 0)
+
+
+def test_a_frame_carries_the_cycles_of_its_last_face_and_another_network_drops_them() -> None:
+    counting, plain = FakeNetwork(3, "a.json"), FakeNetwork(3, "b.tflite")
+    task = new_task(1, counting)
+    run(task, 0)
+    assert task.in_use.cycles is None
+    counting.last_cycles = Cycles(40_000, 100_000_000)
+    run(task, 33)
+    assert task.in_use.cycles == counting.last_cycles
+    task.select(cast(ExpressionClassifier, plain), "cpu", "float")
+    run(task, 66)
+    assert task.in_use.cycles is None

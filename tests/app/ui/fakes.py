@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from app.build import Choice, Networks, resolve_backend
+from app.backends import resolve_backend
+from app.build import Choice, Networks
 from app.config import Settings
 from app.frame import ExpressionOutput, Frame, FrameResult
 from app.output.stats import Display

@@ -109,7 +109,8 @@ def test_backend_goes_round_the_available_ones(qtbot: QtBot, open_window: OpenWi
     assert window.settings.backend == "auto"
     assert plan.made[-1].calls == [("select", "cpu", "float"), ("select", "auto", "float")]
     greyed = {action.objectName(): action.toolTip() for action in submenu(window, "Backend").actions()}
-    assert "not part of this version" in greyed["fpga"]
+    assert greyed["fpga"] == "backend fpga does not run float networks; use --precision w1a2, or --backend auto"
+    assert "not part of this version" in greyed["gpu"]
 
 
 def test_precision_swaps_without_a_gap(qtbot: QtBot, open_window: OpenWindow) -> None:
@@ -150,7 +151,8 @@ def test_precision_that_a_named_backend_cannot_run_is_greyed(open_window: OpenWi
     window = open_window(Settings(source="camera:0", backend="cpu"))
     actions = {action.objectName(): action for action in submenu(window, "Precision").actions()}
     assert [name for name, action in actions.items() if action.isEnabled()] == ["float", "int8"]
-    assert actions["w1a2"].toolTip() == "backend cpu does not run w1a2 networks; use --backend auto"
+    wanted = "backend cpu does not run w1a2 networks; use --precision float|int8, or --backend auto"
+    assert actions["w1a2"].toolTip() == wanted
     window.select_language("ja")
     actions = {action.objectName(): action for action in submenu(window, "演算精度").actions()}
     assert "「CPU」では W1A2 のネットワークを実行できません" in actions["w1a2"].toolTip()
@@ -159,7 +161,8 @@ def test_precision_that_a_named_backend_cannot_run_is_greyed(open_window: OpenWi
 def test_no_other_precision_is_said_with_the_reason(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
     window = open_window(Settings(source="camera:0", backend="lowbit", precision="w1a2"))
     press(qtbot, window, "T")
-    assert window.banner.text == "backend lowbit does not run float networks; use --backend auto"
+    wanted = "backend lowbit does not run float networks; use --precision w1a2, or --backend auto"
+    assert window.banner.text == wanted
     assert plan.made[-1].calls == []
     assert (window.settings.backend, window.settings.precision) == ("lowbit", "w1a2")
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 
@@ -13,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.frame import ExpressionOutput, Frame, FrameResult
 from app.ui.overlay import ExpressionOverlay, annotate, ink_on, paint_output, track_colour
+from device.backend import Cycles
 from models.results import Tracks
 from tests.app.ui.fakes import LABELS, result
 
@@ -43,6 +45,21 @@ def test_annotate_draws_on_a_copy(n: int, size_wh: tuple[int, int]) -> None:
     assert (drawn_on.frame.image == 90).all()
     if size_wh != (1, 1):
         assert (drawn != drawn_on.frame.image).any() == (n > 0)
+
+
+@pytest.mark.usefixtures("qapp")
+@pytest.mark.parametrize("size_wh", [(40, 30), (320, 240), (640, 480)])
+def test_cycles_of_the_frame_stand_in_its_lower_left_corner(size_wh: tuple[int, int]) -> None:
+    plain = result(0, size_wh)
+    counted = dataclasses.replace(plain, backend="fpga-sim", cycles=Cycles(41_222, 100_000_000))
+    changed = (annotate(counted) != annotate(plain)).any(axis=2)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    assert (rows[-1], columns[0]) == (size_wh[1] - 1, 0)
+    assert len(rows) < max(0.2 * size_wh[1], 10)
+    assert columns[-1] < size_wh[0]
+    measured = dataclasses.replace(counted, backend="fpga")
+    shorter = (annotate(measured) != annotate(plain)).any(axis=(0, 2)).sum()
+    assert shorter < len(columns) or size_wh[0] == 40  # the word simulated is not there
 
 
 @pytest.mark.usefixtures("qapp")

@@ -18,9 +18,10 @@ from app.ui.language import Language
 from app.ui.placement import FIRST_SIZE_WH
 from app.ui.reasons import REASONS, reason_text
 from app.ui.session import Session
-from app.ui.status import StatusLine, bits_short, bits_text, bits_tip
+from app.ui.status import StatusLine, bits_short, bits_text, bits_tip, time_tip
 from app.ui.theme import font
 from app.ui.view import VideoView
+from device.backend import Cycles
 from models.card import load_card
 
 PRECISIONS = ("float", "int8", "w1a2")
@@ -106,6 +107,34 @@ def test_words_where_there_is_room_and_nothing_where_there_is_none(
     assert line.status.network.text() == "CPU, low-bit · W1A2"
 
 
+CYCLES = Cycles(41_222, 100_000_000)
+TIMES = {
+    ("fpga-sim", "en"): "41,222 cycles = 0.41 ms at 100 MHz",
+    ("fpga-sim", "ja"): "41,222 サイクル = 0.41 ms (100 MHz)",
+    ("fpga", "en"): "41,222 cycles = 0.41 ms",
+    ("fpga", "ja"): "41,222 サイクル = 0.41 ms",
+}
+
+
+@pytest.mark.parametrize("backend", ["fpga", "fpga-sim"])
+def test_an_accelerator_shows_cycles_at_the_size_of_the_first_start(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, language: str, backend: str
+) -> None:
+    line = Line(qtbot, monkeypatch, "w1a2", backend)
+    line.facts = NetworkFacts(bits("w1a2"), 190.0, CYCLES)
+    assert line.at(FIRST_SIZE_WH[0]).endswith(TIMES[backend, language])
+    assert "190" not in line.at(FIRST_SIZE_WH[0])
+
+
+def test_a_simulated_accelerator_says_so_beside_its_cycles(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(qtbot, monkeypatch, "w1a2", "fpga-sim")
+    line.facts = NetworkFacts(bits("w1a2"), 190.0, CYCLES)
+    assert line.at(1800).endswith(" · simulated accelerator: 41,222 cycles = 0.41 ms at 100 MHz")
+    assert line.status.network.text() == "FPGA, simulated · W1A2"
+    assert "without ARM work" in time_tip(line.facts)
+    assert "without ARM work" in line.status.bits.toolTip()
+
+
 def test_what_is_not_known_is_left_out(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     line = Line(qtbot, monkeypatch, "w1a2", "lowbit")
     line.facts = NetworkFacts(bits("w1a2"), 0.0)
@@ -116,7 +145,7 @@ def test_what_is_not_known_is_left_out(qtbot: QtBot, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_known_reasons_are_translated_with_their_names(qtbot: QtBot, reason: str) -> None:
-    filled = reason.format("cpu", "w1a2")
+    filled = reason.format("cpu", "w1a2", "float")
     assert reason_text(filled) == filled
     language = Language()
     language.set("ja")

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which backend runs which precision here, why another does not, and what `auto` means."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from device.errors import BackendUnavailable
+from device.registry import is_simulated, probe_backend
+
+log = logging.getLogger(__name__)
+
+PRECISIONS_OF = {"cpu": ("float", "int8"), "lowbit": ("w1a2",), "fpga": ("w1a2",), "fpga-sim": ("w1a2",)}
+"""The first that runs a precision is the one named where `auto` finds none."""
+AUTO_ORDER = ("fpga", "gpu", "lowbit", "cpu")
+"""Never a simulation: that is only what somebody asked for."""
+
+
+def expression_reason(backend: str, precision: str, wait: bool = True) -> str | None:
+    """Return why the pair cannot be used, or None. `wait` False: not yet is a reason too (see `probe_backend`)."""
+    if backend not in PRECISIONS_OF:
+        return f"backend {backend} is not part of this version; use --backend auto"
+    if precision not in PRECISIONS_OF[backend]:
+        runs = "|".join(PRECISIONS_OF[backend])
+        return f"backend {backend} does not run {precision} networks; use --precision {runs}, or --backend auto"
+    try:
+        probe_backend(backend, wait)
+    except BackendUnavailable as error:
+        return str(error)
+    return None
+
+
+def resolve_backend(backend: str, precision: str, wait: bool = True) -> str:
+    """Return the backend that `auto` means for `precision`; a named backend stays as it is."""
+    if backend != "auto":
+        return backend
+    # Where none can: the one that is made for it, to be refused with its own reason.
+    made_for_it = next(name for name, runs in PRECISIONS_OF.items() if precision in runs)
+    return next(auto_backends(precision, wait), made_for_it)
+
+
+def auto_backends(precision: str, wait: bool = True) -> Iterator[str]:
+    """Yield the backends that can run `precision` here, the first choice first; the log has why others cannot."""
+    for name in AUTO_ORDER:
+        reason = "it is a simulation here" if is_simulated(name) else expression_reason(name, precision, wait)
+        if reason is None:
+            yield name
+        else:
+            log.info("backend auto: %s not used: %s", name, reason)
