@@ -24,6 +24,7 @@ from device.lowbit.descriptor import N_WORDS, ErrorCode
 from device.lowbit.emulator import Arena, check_arena
 from device.lowbit.program import DESCRIPTOR_BYTES, MAX_RING_LOG2, PAGE_BYTES, RECORD_BYTES, Ring
 from fpga.sim.build import Variant
+from fpga.sim.coverage import new_tally
 
 BASE = 0x3C00_0000
 """Where the memory lies for the accelerator."""
@@ -111,6 +112,16 @@ def new_memory(n_bytes: int) -> Arena:
     return np.zeros(-(-n_bytes // 8), np.uint64).view(np.uint8)[:n_bytes]
 
 
+TALLY = new_tally()
+
+
+def release(library: Any, handle: int) -> None:
+    """Free a board, with its counts kept where EDGE_COVERAGE asks for them."""
+    if TALLY is not None and library.board_coverage(handle, str(TALLY.board_file()).encode()) == Outcome.REACHED:
+        TALLY.add()
+    library.board_free(handle)
+
+
 class SimulatedBoard:
     """One accelerator and its memory. Methods raise BusViolation when the accelerator breaks the bus protocol."""
 
@@ -125,7 +136,7 @@ class SimulatedBoard:
         self._library = load_library(library or Variant().library)
         wait, latency, seed = timing.waitrequest_percent, timing.latency_cycles, timing.seed
         self._handle = self._library.board_new(memory.ctypes.data, BASE, memory.size, wait, latency, seed)
-        weakref.finalize(self, self._library.board_free, self._handle)
+        weakref.finalize(self, release, self._library, self._handle)
 
     def write(self, register: int, value: int) -> None:
         """Write a register (byte offset); one clock."""
