@@ -72,8 +72,9 @@ formal: $(FPGA) ## FIFO, ring, credits and addresses proven by induction, and ev
 	$(PY) -m fpga.formal.prove $(ARGS)
 lint-rtl: $(FPGA) ## the accelerator through Verilator, Icarus and yosys without a warning
 	$(PY) -m fpga.sim.lint
-synth: $(FPGA) ## estimated area on the Cyclone V, module by module; fails above the limits
+synth: $(FPGA) ## estimated area on the Cyclone V, module by module, and a routed slice; fails above the limits
 	$(PY) -m fpga.syn.area $(ARGS)
+	$(PY) -m fpga.syn.proxy
 
 .PHONY: bundle
 bundle: $(RUN) ## several low-bit networks into one arena: ARGS="expression -o out/demo.bundle"

@@ -10,17 +10,18 @@
 module accel_array
   import accel_pkg::*;
 #(
-  parameter int PX = 4
+  parameter int PX = 4,
+  parameter int Outputs = Lanes              // fewer to place a slice alone
 ) (
   input  wire                                clk_i, rst_ni,
   input  wire step_t                         step_i,
   input  wire  [PX-1:0][63:0]                word_i,     // pixel words: plane 1, plane 0
-  input  wire  [Lanes-1:0][31:0]             weight_i,
+  input  wire  [Outputs-1:0][31:0]           weight_i,
   output wire step_t                         step_o,     // the step whose sum has just been added
-  output wire  [PX-1:0][Lanes-1:0][AccBits-1:0] acc_o
+  output wire  [PX-1:0][Outputs-1:0][AccBits-1:0] acc_o
 );
   localparam int Latency = 6;
-  logic [Lanes-1:0][31:0] weight_q;
+  logic [Outputs-1:0][31:0] weight_q;
   logic [PX-1:0][63:0]    word_q;
   logic [Latency-1:0][$bits(step_t)-1:0] pipe_q;
   step_t                  shift, add;
@@ -36,8 +37,8 @@ module accel_array
 
   for (genvar p = 0; p < PX; p++) begin : g_pixel
     wire [6:0] total;
-    accel_dot u_total (.clk_i, .plane0_i(word_q[p][31:0]), .plane1_i(word_q[p][63:32]), .weight_i({Lanes{1'b1}}), .sum_o(total));
-    for (genvar o = 0; o < Lanes; o++) begin : g_output
+    accel_dot u_total (.clk_i, .plane0_i(word_q[p][31:0]), .plane1_i(word_q[p][63:32]), .weight_i(32'hFFFF_FFFF), .sum_o(total));
+    for (genvar o = 0; o < Outputs; o++) begin : g_output
       wire [6:0] sum;
       logic signed [AccBits-1:0] term_q, acc_q;
       wire signed [8:0] dot = $signed({1'b0, sum, 1'b0}) - $signed({2'b00, total});
