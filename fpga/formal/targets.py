@@ -22,7 +22,7 @@ class Target:
     module: str
     plants: tuple[Plant, ...]
     parameters: tuple[str, ...] = ()
-    most_steps: int = 20
+    most_clocks: int = 12
 
     @property
     def name(self) -> str:
