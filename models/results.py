@@ -94,3 +94,15 @@ class ClassScores:
 
     def __post_init__(self) -> None:
         expect_array("ClassScores.prob", self.prob, (None, len(self.labels)), "float32")
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Motion of each pixel of a first picture to a second one of the same size; x right, y down."""
+
+    uv: Float32  # (H, W, 2) px
+    valid: NDArray[np.bool_]  # (H, W), False where nothing is known; uv is 0 there
+
+    def __post_init__(self) -> None:
+        expect_array("Flow.valid", self.valid, (None, None), "bool")
+        expect_array("Flow.uv", self.uv, (*self.valid.shape, 2), "float32")
