@@ -61,11 +61,14 @@ convert: $(TRAIN) ## trained weights to .tflite files, the low-bit program, and 
 proof: $(TRAIN) ## PyTorch, QONNX and the emulator give the same integers, layer by layer, on 500 real faces
 	$(PY) -m models.convert.proof $(ARGS)
 
+SMALLER := tests/fpga/test_layers.py tests/fpga/test_faults.py tests/fpga/test_networks.py
 .PHONY: fpga-sim sim coverage formal lint-rtl synth
 fpga-sim: $(FPGA) ## the simulated accelerator, for --backend fpga-sim (minutes; again only when its sources change)
 	$(PY) -m fpga.sim.build
-sim: fpga-sim ## the accelerator against the emulator: layers, networks, faults, and the driver in front of it
+sim: fpga-sim ## the accelerator against the emulator: modules, layers, networks, faults, driver; smaller arrays too
 	EDGE_SIM=px4 $(PY) -m pytest tests/fpga tests/device/fpga tests/device/test_backends.py tests/app/bench/test_accelerator.py $(ARGS)
+	$(PY) -m fpga.sim.build --px 1 && EDGE_SIM=px1 $(PY) -m pytest $(SMALLER) $(ARGS)
+	$(PY) -m fpga.sim.build --px 2 && EDGE_SIM=px2 $(PY) -m pytest $(SMALLER) $(ARGS)
 coverage: $(FPGA) ## lines and signals of the accelerator that the simulations reach; fails below 95 % of the lines
 	$(PY) -m fpga.sim.coverage $(ARGS)
 formal: $(FPGA) ## FIFO, ring, credits and addresses proven by induction, and every proof refuted on planted bugs

@@ -65,7 +65,7 @@ module accel_buffer
     wire [11:0] column = column_i + 12'(p);
     wire [1:0]  bank = turn_q + 2'(p);
     always_ff @(posedge clk_i) begin
-      inside_q[p] <= inside_i & ~column[11] & (column < {1'b0, width_i});
+      inside_q[p] <= inside_i & (column < {1'b0, width_i});   // column -1 is 4095
       word_o[p]   <= inside_q[p] ? bank_q[bank] : 64'd0;
     end
   end

@@ -37,7 +37,7 @@ module accel_bus (
   output wire  [63:0] beat_o,
   // state
   output wire         idle_o,               // nothing is open
-  output logic        outside_o,            // one clock: an access was swallowed
+  output logic        outside_o,            // an access, or a beat of a write burst, was swallowed
   output wire         fault_o,              // one clock: the memory answered with an error
   // memory
   output logic [31:0] mem_address_o,

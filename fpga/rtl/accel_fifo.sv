@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FIFO whose oldest entry stands at the output; one clock from push to output when empty, two through the memory.
+// FIFO whose oldest entry stands at the output, two clocks after its push at the earliest.
 //
 //   push -> [ memory, Depth ] -> [ output register ] -> pop
 //

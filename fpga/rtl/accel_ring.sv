@@ -5,7 +5,8 @@
 //
 //   Idle -> Fetch -> Read -> Check ---> Run ------------> RecordHigh -> RecordLow -> Fence -> FenceRead -> Idle
 //             ^        |       |  \       \-> Abort ->------^                                    |  (error: Halt)
-//             +- Wait -+       \   +---- NOP, error ---->---^                                    +--> Fence until it fits
+//             +- Wait -+       \   +---- NOP, error ---->---^                                    +--> Fence until it fits;
+//                                                                                               error: RecordHigh once more
 //   any state, a new generation asked for: Reset, until no access is open -> Idle
 //
 //   clk      0       1 ..            18 ..      n          ..         m              +1          +2      ..
@@ -156,7 +157,7 @@ module accel_ring
           if (failed) begin
             irq_q   <= irq_q + 32'd1;
             state_q <= Halt;
-          end else if (bus_fault_i) fail(BusError, Halt);
+          end else if (bus_fault_i) fail(BusError, RecordHigh);   // the record must not say that all went well
           else if (beat_i[31:0] != seq) state_q <= Fence;
           else begin
             head_q  <= seq;
@@ -202,7 +203,8 @@ module accel_ring
     was_idle_q        <= bus_idle_i;
     was_reset_q       <= ~rst_ni | (state_q == Reset);
     was_fence_q       <= state_q == FenceRead & fetch_beat_i & (beat_i[31:0] == seq) & high_q & low_q;
-    if (!rst_ni || state_q == Idle || state_q == Reset) {high_q, low_q} <= '0;
+    if (!rst_ni || state_q == Idle || state_q == Reset || (state_q == FenceRead && fetch_beat_i && bus_fault_i))
+      {high_q, low_q} <= '0;
     else begin
       if (record_ready_i && state_q == RecordHigh) high_q <= 1'b1;
       if (record_ready_i && state_q == RecordLow) low_q <= 1'b1;

@@ -2,9 +2,10 @@
 // Credits of the store FIFO: a group of pixels may begin only when the FIFO can take what all groups under way will push
 // and one group more. So the FIFO never overflows and nothing between the sequencer and it has to stall.
 //
-//   clk         0     1            8     11
+//   clk         0     1      ..    8     ..    11    12
 //   begin_i     1     0
-//   reserved          +cost  ..          -cost     3 clocks after done_i, when the entries are counted in the FIFO
+//   done_i                         1     0
+//   reserved          +cost                          -cost     when the group's entries are counted in the FIFO
 `default_nettype none
 module accel_room #(
   parameter int PX = 4,
