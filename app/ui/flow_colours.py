@@ -56,7 +56,7 @@ def legend_rgb(side_px: int) -> Image:
     """Return the wheel itself (side, side, 3): the colour of each motion at the place it goes to, grey outside."""
     axis = (np.arange(side_px, dtype=np.float32) + 0.5) / side_px * 2 - 1
     x, y = np.meshgrid(axis, axis)
-    uv = np.stack([x, y], -1)
+    uv = np.stack([x, y], -1).astype(np.float32)
     picture = flow_rgb(uv, np.hypot(x, y) <= 1, 1.0)
     picture.flags.writeable = False
     return picture

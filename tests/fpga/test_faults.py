@@ -68,11 +68,11 @@ def test_descriptor_that_arrives_late_is_fetched_again(bench: Bench, word: int) 
     bench.check_layer()
 
 
-@pytest.mark.parametrize("what", ["descriptor", "constants", "input"])
+@pytest.mark.parametrize("what", ["descriptor", "constants", "input", "fence"])
 def test_bus_error(bench: Bench, what: str) -> None:
     d = bench.layer
-    offset = {"descriptor": RING.offset + 32, "constants": d.constants + 256, "input": d.src + 512}[what]
-    bench.board.fail_reads(offset, 8)
+    places = {"descriptor": RING.offset + 32, "constants": d.constants + 256, "input": d.src + 512}
+    bench.board.fail_reads({**places, "fence": RING.records}[what], 8)
     bench.board.submit(bench.words)
     bench.check_halted(ErrorCode.BUS_ERROR)
     bench.board.fail_reads(0, 0)
