@@ -37,7 +37,8 @@ class ExpressionClassifier:
     """One grey face in, seven class probabilities out, at any precision.
 
     A .tflite network takes (1, 48, 48, 1), float32 or int8 by its tensors' scales, and ends in a softmax. A low-bit
-    program takes the four quarters of the face (4, 24, 24) uint8 and ends in scores (7, 1, 1).
+    program takes the four quarters of the face (4, 24, 24) uint8 and ends in planes of scores (7 * planes, 1, 1), which
+    are added up.
     """
 
     def __init__(self, card: Card, backend: Backend) -> None:
@@ -77,6 +78,7 @@ class ExpressionClassifier:
         if self._target.scale:
             raw = (raw.astype(np.float32) - self._target.zero_point) * np.float32(self._target.scale)
         if self._gives_scores:
+            raw = raw.reshape(-1, len(self.labels)).sum(0)
             raw = np.exp(raw - raw.max())
         return np.asarray(raw / raw.sum(), np.float32)
 

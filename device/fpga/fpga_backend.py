@@ -50,7 +50,7 @@ class FpgaBackend:
         self.last_cycles: Cycles | None = None
         self._staged = {port.name: np.zeros(port.n_bytes, np.uint8) for port in chosen.ports}
         packer = open_machine().packer
-        self._pack = {p.name: packer(p.shape, p.digits, self._staged[p.name]) for p in chosen.inputs}
+        self._pack = {p.name: packer(p.shape, p.digits, self._staged[p.name], p.copies) for p in chosen.inputs}
         self._unpack = {port.name: reader(self._staged[port.name], port) for port in chosen.outputs}
         self._shared = ACCELERATORS.get(wanted, opener(wanted))
         self._key: str | None = self._shared.add(unlink(bundle, chosen.name))

@@ -94,6 +94,7 @@ def described_port(port: Port) -> dict[str, Any]:
         "slots": port.slots,
         "slot_pitch": port.slot_pitch,
         "uses": [list(use) for use in port.uses],
+        **({"copies": port.copies} if port.copies > 1 else {}),
     }
 
 
@@ -159,7 +160,10 @@ class Reader:
             raise self.refuse(key, kind.__name__)
         return value
 
-    def count(self, key: str) -> int:
+    def count(self, key: str, absent: int | None = None) -> int:
+        """Return a number of 0 or more, `absent` where there is none and that is allowed."""
+        if absent is not None and key not in self._found:
+            return absent
         value = self.take(key, int)
         if value < 0:
             raise self.refuse(key, "0 or more")
@@ -223,6 +227,7 @@ def read_port(reader: Reader, is_output: bool) -> Port:
         slot_pitch=reader.count("slot_pitch"),
         uses=reader.pairs("uses"),
         digits=1 if is_output else reader.count("digits"),
+        copies=1 if is_output else reader.count("copies", absent=1),
         raw=is_output and reader.take("raw", bool),
         scale=reader.floats("scale") if is_output else (),
         bias=reader.floats("bias") if is_output else (),

@@ -82,7 +82,7 @@ def compile_network(network: Network) -> CompiledNetwork:
         regions += [(sources[0].region, target.region)] * len(bands)
         constants.append(np.pad(stream, (0, align(stream.size) - stream.size)))
         at += constants[-1].size
-    inputs = tuple(Port(t.name, t.shape, digits=t.digits) for t in network.inputs)
+    inputs = tuple(Port(t.name, t.shape, digits=t.digits, copies=t.copies) for t in network.inputs)
     outputs = tuple(
         output_port(layer, tensors[layer.name]) for layer in network.layers if layer.name in network.outputs
     )
@@ -93,8 +93,10 @@ def compile_network(network: Network) -> CompiledNetwork:
 
 
 def input_tensor(tensor: InputTensor) -> Tensor:
-    channels = tensor.shape[0]
-    return Tensor(tensor.shape, np.arange(channels), blocks(channels), tensor.digits, f"input:{tensor.name}")
+    channels = tensor.shape[0] * tensor.copies
+    return Tensor(
+        (channels, *tensor.shape[1:]), np.arange(channels), blocks(channels), tensor.digits, f"input:{tensor.name}"
+    )
 
 
 def output_tensor(layer: Layer, shape: Descriptor, region: str) -> Tensor:

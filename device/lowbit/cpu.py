@@ -40,7 +40,7 @@ class LowbitBackend:
         self.outputs = tuple(
             TensorSpec(port.name, port.shape, "float32" if port.raw else "uint8") for port in chosen.outputs
         )
-        self._pack = {p.name: machine.packer(p.shape, p.digits, stored(arena, p)) for p in chosen.inputs}
+        self._pack = {p.name: machine.packer(p.shape, p.digits, stored(arena, p), p.copies) for p in chosen.inputs}
         self._execute: Callable[[], ErrorCode] | None = machine.runner(arena, bundle.words(chosen))
         self._unpack = {port.name: reader(stored(arena, port), port) for port in chosen.outputs}
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 LANES = 32
 """Channels of one block: one bit each in a 32-bit plane."""
 MAX_DIGITS = 4
+MAX_COPIED_CHANNELS = 8
 THRESHOLD_MIN, THRESHOLD_MAX = -(2**23), 2**23 - 1
 """A threshold at the lower end is always reached, one at the upper end never."""
 
@@ -52,6 +53,11 @@ def tensor_bytes(shape: tuple[int, int, int], digits: int = 1, raw: bool = False
 def constants_bytes(k: int, cb_in: int, cb_out: int, raw: bool) -> int:
     """Return the bytes of a layer's constant stream."""
     return cb_out * (k * k * cb_in * LANES * 4 + (0 if raw else LANES * 16))
+
+
+def can_copy(channels: int, copies: int) -> bool:
+    """Tell whether so many copies of each channel of an input can stand beside each other, in one block."""
+    return copies == 1 or (copies > 1 and channels <= MAX_COPIED_CHANNELS and channels * copies <= LANES)
 
 
 def pack_codes(values: NDArray[np.integer[Any]], digits: int = 1) -> Words:

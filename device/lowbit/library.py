@@ -22,7 +22,7 @@ from device.array import expect_array
 from device.errors import BackendError, BackendUnavailable
 from device.lowbit.descriptor import ErrorCode
 from device.lowbit.emulator import Arena, check_arena
-from device.lowbit.layout import MAX_DIGITS, tensor_bytes
+from device.lowbit.layout import MAX_DIGITS, can_copy, tensor_bytes
 
 KERNELS = Path(__file__).parent / "kernels"
 MAIN = "accel_cpu.c"
@@ -60,7 +60,7 @@ class CpuLibrary:
         except (OSError, AttributeError) as error:
             raise BackendUnavailable(f"the low-bit kernels {path} cannot be loaded ({error})") from error
         self._run.argtypes = (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
-        self._pack.argtypes = (ctypes.c_void_p, *[ctypes.c_uint32] * 4, ctypes.c_void_p)
+        self._pack.argtypes = (ctypes.c_void_p, *[ctypes.c_uint32] * 5, ctypes.c_void_p)
         self._barrier.restype = None
 
     def run(self, arena: Arena, descriptors: NDArray[np.uint32]) -> ErrorCode:
@@ -94,9 +94,14 @@ class CpuLibrary:
         channels, height, width = values.shape
         self.packer((channels, height, width), digits, target)(values)
 
-    def packer(self, shape: tuple[int, int, int], digits: int, target: Arena) -> Callable[[NDArray[np.uint8]], None]:
-        """Return the call that packs values of one shape to one place."""
-        n_bytes = tensor_bytes(shape, digits)
+    def packer(
+        self, shape: tuple[int, int, int], digits: int, target: Arena, copies: int = 1
+    ) -> Callable[[NDArray[np.uint8]], None]:
+        """Return the call that packs values of one shape to one place, `copies` of each channel beside each other."""
+        channels, height, width = shape
+        if not can_copy(channels, copies):
+            raise ValueError(f"values: expected copies that fit a block, got {copies} of {channels} channels")
+        n_bytes = tensor_bytes((channels * copies, height, width), digits)
         if not 1 <= digits <= MAX_DIGITS or min(shape) < 1:
             raise ValueError(f"values: expected (C, H, W) of 1..{MAX_DIGITS} digits, got {shape} of {digits}")
         if target.dtype != np.uint8 or target.shape != (n_bytes,) or not target.flags.carray:
@@ -106,7 +111,7 @@ class CpuLibrary:
         def pack(values: NDArray[np.uint8]) -> None:
             expect_array("values", values, shape, np.uint8)
             planes = np.ascontiguousarray(values)
-            if self._pack(planes.ctypes.data, *shape, digits, address):
+            if self._pack(planes.ctypes.data, *shape, digits, copies, address):
                 kept[:] = 0
                 raise ValueError(f"values: expected 0..{4**digits - 1}, got {values.min()}..{values.max()}")
 

@@ -49,8 +49,13 @@ class Machine(Protocol):
     def runner(self, arena: Arena, descriptors: NDArray[np.uint32]) -> Callable[[], ErrorCode]:
         """Return the call that executes (n, 16) descriptor words in order, in place; it stops at the first error."""
 
-    def packer(self, shape: tuple[int, int, int], digits: int, target: Arena) -> Callable[[NDArray[np.uint8]], None]:
-        """Return the call that writes (C, H, W) values as a digit tensor; it raises ValueError for too large ones."""
+    def packer(
+        self, shape: tuple[int, int, int], digits: int, target: Arena, copies: int = 1
+    ) -> Callable[[NDArray[np.uint8]], None]:
+        """Return the call that writes (C, H, W) values as a digit tensor; it raises ValueError for too large ones.
+
+        With `copies`, so many of each channel stand beside each other.
+        """
 
 
 class Kernels:
@@ -79,9 +84,11 @@ class Emulator:
     def runner(self, arena: Arena, descriptors: NDArray[np.uint32]) -> Callable[[], ErrorCode]:
         return lambda: emulator.run(arena, descriptors)
 
-    def packer(self, shape: tuple[int, int, int], digits: int, target: Arena) -> Callable[[NDArray[np.uint8]], None]:
+    def packer(
+        self, shape: tuple[int, int, int], digits: int, target: Arena, copies: int = 1
+    ) -> Callable[[NDArray[np.uint8]], None]:
         def pack(values: NDArray[np.uint8]) -> None:
-            target[:] = pack_codes(values, digits).view(np.uint8).reshape(-1)
+            target[:] = pack_codes(values.repeat(copies, 0), digits).view(np.uint8).reshape(-1)
 
         return pack
 

@@ -10,20 +10,26 @@ from numpy.typing import NDArray
 
 from device.array import expect_array
 from device.lowbit.descriptor import MAX_DIGITS, Store
-from device.lowbit.layout import THRESHOLD_MAX, THRESHOLD_MIN
+from device.lowbit.layout import THRESHOLD_MAX, THRESHOLD_MIN, can_copy
 
 
 @dataclass(frozen=True)
 class InputTensor:
-    """(C, H, W) unsigned values below 4**digits."""
+    """(C, H, W) unsigned values below 4**digits.
+
+    The first layer sees `copies` of each channel beside each other: its 1-bit weights for them add up to finer ones.
+    """
 
     name: str
     shape: tuple[int, int, int]
     digits: int = MAX_DIGITS
+    copies: int = 1
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1 or not 1 <= self.digits <= MAX_DIGITS:
             raise ValueError(f"input {self.name}: expected (C, H, W) and 1..4 digits, got {self.shape}, {self.digits}")
+        if not can_copy(self.shape[0], self.copies):
+            raise ValueError(f"input {self.name}: {self.copies} copies of {self.shape[0]} channels do not fit a block")
 
 
 @dataclass(frozen=True, eq=False)

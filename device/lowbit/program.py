@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from device.errors import AppError
 from device.lowbit.descriptor import DST_WORD, N_WORDS, SRC_WORD, Descriptor, ErrorCode, Op, check_words
-from device.lowbit.layout import LANES, MAX_DIGITS, tensor_bytes, up4
+from device.lowbit.layout import LANES, MAX_DIGITS, can_copy, tensor_bytes, up4
 
 FORMAT = 1
 PAGE_BYTES = 4096
@@ -46,6 +46,7 @@ class Port:
     slot_pitch: int = 0
     uses: tuple[tuple[int, int], ...] = ()
     digits: int = 1
+    copies: int = 1  # of each channel of an input, beside each other
     raw: bool = False
     scale: tuple[float, ...] = ()
     bias: tuple[float, ...] = ()
@@ -53,7 +54,8 @@ class Port:
     @property
     def n_bytes(self) -> int:
         """Bytes of one slot, row padding included."""
-        return tensor_bytes(self.shape, self.digits, self.raw)
+        channels, height, width = self.shape
+        return tensor_bytes((channels * self.copies, height, width), self.digits, self.raw)
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ def check_sizes(bundle: Bundle, window_bytes: int | None) -> None:
 def check_port(name: str, port: Port, arena_bytes: int) -> None:
     legal = len(port.shape) == 3 and min(port.shape) >= 1 and 1 <= port.digits <= MAX_DIGITS
     require(legal, 2, f"{name}: expected (C, H, W) and 1..4 digits, got {port.shape}, {port.digits}")
+    is_copied = can_copy(port.shape[0], port.copies)
+    require(is_copied, 2, f"{name}: {port.copies} copies of {port.shape[0]} channels do not fit a block")
     require(1 <= port.slots <= MAX_SLOTS, 2, f"{name}: expected 1..{MAX_SLOTS} slots, got {port.slots}")
     require(port.slot_pitch % TENSOR_ALIGNMENT == 0, 2, f"{name}: slot_pitch {port.slot_pitch} is not a multiple of 64")
     is_apart = port.slots == 1 or port.slot_pitch >= port.n_bytes

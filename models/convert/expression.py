@@ -32,7 +32,12 @@ BACKEND = {"float": "cpu", "int8": "cpu", "w1a2": "lowbit"}
 BITS: dict[str, dict[str, int | str]] = {
     "float": {"weights": 32, "activations": 32, "first layer": 32, "last layer": 32},
     "int8": {"weights": 8, "activations": 8, "first layer": 8, "last layer": 8},
-    "w1a2": {"weights": 1, "activations": 2, "first layer": "1, input 8", "last layer": "1, sums 24"},
+    "w1a2": {
+        "weights": 1,
+        "activations": 2,
+        "first layer": "3 (7 copies of 1), input 8",
+        "last layer": "4 (planes of 1), sums 24",
+    },
 }
 """What each file computes with."""
 
@@ -41,14 +46,13 @@ def convert(float_run: Path, w1a2_run: Path, data: Path) -> list[dict[str, Any]]
     """Write the float, int8 and w1a2 files with their cards from the folders of two training runs; return the cards."""
     train, public, clean = load_faces(data)
     WEIGHTS.mkdir(exist_ok=True)
-    net = load_net(float_run, Precision.FLOAT)
+    net, low = load_net(float_run, Precision.FLOAT), load_net(w1a2_run, Precision.W1A2)
     write_tflite(net, train)
     kept = WEIGHTS / "expression_w1a2.npz"
-    save_trained(load_net(w1a2_run, Precision.W1A2), kept)
+    save_trained(low, kept)
     save_bundle(link([compile_network(fold(load_trained(kept)))], SLOTS), WEIGHTS / "expression_w1a2.json")
-    size = count(net)
-    runs = {"float": float_run, "int8": float_run, "w1a2": w1a2_run}
-    return [write_card(precision, run, public, clean.numpy(), size) for precision, run in runs.items()]
+    made = {"float": (float_run, net), "int8": (float_run, net), "w1a2": (w1a2_run, low)}
+    return [write_card(precision, run, public, clean.numpy(), count(of)) for precision, (run, of) in made.items()]
 
 
 def load_net(run: Path, precision: Precision) -> ExpressionNet:
@@ -78,10 +82,10 @@ def count(net: ExpressionNet) -> dict[str, int]:
         nonlocal macs
         macs += layer.weight[0].numel() * output.numel()
 
-    deployed = Deployed(net).eval()
+    deployed = Deployed(net.eval())
     layers = [m for m in deployed.modules() if isinstance(m, torch.nn.Conv2d)]
     hooks = [layer.register_forward_hook(add) for layer in layers]
-    deployed(torch.zeros(1, 1, 48, 48))
+    net(torch.zeros(1, 1, 48, 48))
     for hook in hooks:
         hook.remove()
     return {"parameters": sum(p.numel() for p in deployed.parameters()), "macs": macs}
@@ -120,7 +124,9 @@ def describe(precision: str, path: Path, summary: dict[str, Any], size: dict[str
         "precision": precision,
         "bits": BITS[precision],
         "input": {"size": 48, "range": [0, 255] if precision == "w1a2" else [0, 1], "colour": "grey"},
-        "output": "seven class scores" if precision == "w1a2" else "seven probabilities that sum to 1",
+        "output": "scores of seven classes in four planes, to be added up"
+        if precision == "w1a2"
+        else "seven probabilities that sum to 1",
         "labels": list(CLASSES),
         **size,
         "bytes": sum(file.stat().st_size for file in files),

@@ -41,7 +41,7 @@ from models.convert.qonnx_export import INPUT, OUTPUT, export_qonnx
 from models.lowbit.fold import fold
 from models.lowbit.quantizers import MAX_CODE, STEP, weight_scale
 from models.lowbit.trained import load_trained
-from models.nets.expression import ExpressionNet
+from models.nets.expression import CLASSES, ExpressionNet
 from models.train.fer2013 import load_faces
 
 Grey = NDArray[np.uint8]
@@ -62,8 +62,8 @@ class ProofError(AppError):
 class Trace:
     """What one implementation computed of N faces.
 
-    `values` by layer: codes (N, C, H, W), in the last layer raw sums (N, 7, 1, 1). `scores` (N, 7) real. `margin`: the
-    smallest distance of an activation to where its code changes, in steps, where the implementation knows it.
+    `values` by layer: codes (N, C, H, W), in the last layer raw sums (N, 7 * planes, 1, 1). `scores` (N, 7) real.
+    `margin`: the smallest distance of an activation to where its code changes, in steps, where it is known.
     """
 
     values: dict[str, NDArray[np.integer[Any]]]
@@ -142,13 +142,15 @@ class Emulated:
         last = self.layers[-1]
         assert last.scale is not None
         assert last.bias is not None
-        return Trace(values, values[last.name][:, :, 0, 0] * last.scale + last.bias)
+        planes = values[last.name][:, :, 0, 0] * last.scale + last.bias
+        return Trace(values, planes.reshape(len(grey), -1, len(CLASSES)).sum(1))
 
     def _run(self, image: NDArray[np.uint8]) -> dict[str, NDArray[np.integer[Any]]]:
         quarters = np.stack([image[dy::2, dx::2] for dy in (0, 1) for dx in (0, 1)])
         (port,) = self.program.inputs
+        copies = quarters.repeat(port.copies, axis=0)
         self.arena[port.offset : port.offset + port.n_bytes] = (
-            pack_codes(quarters, port.digits).view(np.uint8).reshape(-1)
+            pack_codes(copies, port.digits).view(np.uint8).reshape(-1)
         )
         code = run(self.arena, self.words)
         if code != ErrorCode.OK:

@@ -11,6 +11,7 @@ sums behind them, which is the same by linearity, and from there to the next cod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def constant(self, name: str, values: NDArray[Any] | float, dtype: type = np.float64) -> str:
+    def constant(self, name: str, values: NDArray[Any] | Sequence[int] | float, dtype: type = np.float64) -> str:
         """Store `values` and return `name`."""
         self.constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
         return name
@@ -69,10 +70,13 @@ def export_qonnx(net: ExpressionNet, path: Path, batch: int = 1) -> None:
     graph.constant("zero", 0, np.float32)
     graph.constant("step", STEP)
     source, step = graph.codes(INPUT, "grey", bits=8), 1 / 255
+    source = graph.node("Concat", [source] * net.copies, "copies", axis=1)
     for number, block in enumerate(net.features, 1):
         source, step = add_block(graph, f"conv{number}", source, block, step), STEP
     value = add_convolution(graph, "score", source, net.classes, step)
-    graph.node("Flatten", [value], OUTPUT, axis=1)
+    shape = graph.constant("planes.shape", [batch, net.planes, len(CLASSES)], np.int64)
+    planes = graph.node("Reshape", [value, shape], "planes")
+    graph.node("ReduceSum", [planes], OUTPUT, axes=[1], keepdims=0)
     face = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, (batch, 1, 48, 48))
     logits = helper.make_tensor_value_info(OUTPUT, TensorProto.DOUBLE, (batch, len(CLASSES)))
     made = qonnx_make_model(helper.make_graph(graph.nodes, "expression", [face], [logits], graph.constants))

@@ -27,13 +27,18 @@ INPUT_STEP = 1 / 255
 
 def fold(net: ExpressionNet) -> Network:
     """Return the integer network of `net`; its input is the face's four interleaved quarters (4, 24, 24) of 0..255."""
-    return fold_chain("expression", (1, 48, 48), list(net.features), net.classes)
+    return fold_chain("expression", (1, 48, 48), list(net.features), net.classes, net.copies)
 
 
-def fold_chain(name: str, image: tuple[int, int, int], blocks: Sequence[Block], head: Convolution) -> Network:
-    """Return blocks that follow each other and a raw head; the input is `image` (C, H, W) after a space-to-depth."""
+def fold_chain(
+    name: str, image: tuple[int, int, int], blocks: Sequence[Block], head: Convolution, copies: int = 1
+) -> Network:
+    """Return blocks that follow each other and a raw head; the input is `image` (C, H, W) after a space-to-depth.
+
+    Of a picture of one channel the first block may see `copies`.
+    """
     channels, height, width = image
-    face = InputTensor("face", (4 * channels, height // 2, width // 2))
+    face = InputTensor("face", (4 * channels, height // 2, width // 2), copies=copies)
     layers = []
     source, step = face.name, INPUT_STEP
     for number, (block, reader) in enumerate(zip(blocks, [*blocks[1:], None], strict=True), 1):

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from models.lowbit.modules import Block, Convolution, Precision
+from models.lowbit.quantizers import binary_weight
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The classes in FER2013's order."""
@@ -25,10 +27,20 @@ SHAPE: Shape = (
 )
 
 
+COPIES, PLANES = 7, 4
+"""At low bits the first layer sees the face 7 times and the head gives 4 sums a class, all with weights of one bit.
+
+The copies' weights add up to one of eight levels, the planes' to one of sixteen. On a machine that works on 32 inputs
+and 32 outputs at a time both are free: a face has 4 quarters to see, and there are 7 classes.
+"""
+
+
 class ExpressionNet(nn.Module):
     """About 0.9 M weights and 90 M multiply-adds, the same shape at every precision.
 
     The head is one 6x6 convolution over the last 6x6 pixels: every place of an aligned face has weights of its own.
+    With weights of few bits the first layer sees `copies` of the face, and the head has `planes` times the outputs: a
+    class score is the sum over its planes.
     `votes` is a second head on the FER+ votes; it only serves training and is not exported.
     """
 
@@ -43,7 +55,8 @@ class ExpressionNet(nn.Module):
         """`first` and `last`: precision of the weights of the first layer and of the heads, when it is another one."""
         super().__init__()
         self.precision, self.shape = precision, shape
-        inputs = (1, *(channels for channels, _, _ in shape))
+        self.copies = 1 if (first or precision) == Precision.FLOAT else COPIES
+        inputs = (self.copies, *(channels for channels, _, _ in shape))
         weights = [first or precision, *[precision] * (len(shape) - 1)]
         blocks = [
             Block(i, *form, precision=precision, weights=kind)
@@ -51,14 +64,54 @@ class ExpressionNet(nn.Module):
         ]
         self.features = nn.Sequential(*blocks)
         self.dropout = nn.Dropout(dropout)
-        self.classes = Convolution(inputs[-1], len(CLASSES), 6, bias=True, precision=last or precision)
+        self.planes = 1 if (last or precision) == Precision.FLOAT else PLANES
+        self.classes = Convolution(inputs[-1], self.planes * len(CLASSES), 6, bias=True, precision=last or precision)
         self.votes = Convolution(inputs[-1], N_VOTES, 6, bias=True, precision=last or precision)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return class logits (N, 7) of `image` (N, 1, 48, 48), grey levels scaled to 0..1."""
-        return cast(Tensor, self.classes(self.dropout(self.features(image)))).flatten(1)
+        return self._scores(self._seen(image))
 
     def both_heads(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return class logits (N, 7) and FER+ vote logits (N, 10)."""
-        features = self.dropout(self.features(image))
-        return self.classes(features).flatten(1), self.votes(features).flatten(1)
+        features = self._seen(image)
+        return self._scores(features), self.votes(features).flatten(1)
+
+    def _seen(self, image: Tensor) -> Tensor:
+        return cast(Tensor, self.dropout(self.features(image.expand(-1, self.copies, -1, -1))))
+
+    def _scores(self, features: Tensor) -> Tensor:
+        """Return the classes' sums over the planes of the head, (N, 7)."""
+        return cast(Tensor, self.classes(features)).flatten(1).unflatten(1, (self.planes, -1)).sum(1)
+
+    def start_from(self, state: dict[str, Tensor]) -> None:
+        """Take the weights of a network of this shape, whose first and last layer may lack copies and planes."""
+        first, head, bias = "features.0.convolution.weight", "classes.weight", "classes.bias"
+        own = {}
+        if state[first].shape[1] != self.copies:
+            own[first] = copies_of(state[first], self.copies)
+        if len(state[bias]) != len(self.classes.weight):
+            own[head] = planes_of(state[head], self.planes)
+            own[bias] = state[bias].repeat(self.planes) / self.planes
+        self.load_state_dict({**state, **own})
+
+
+def copies_of(weight: Tensor, n: int) -> Tensor:
+    """Return (O, n I, k, k) weights whose signs add up to the nearest of n + 1 levels of (O, I, k, k).
+
+    Best for a normal distribution: 8 levels are 0.586 deviations apart (Max 1960, table II).
+    """
+    step = 0.586 * 8 / (n + 1) * weight.std((1, 2, 3), keepdim=True)
+    return torch.cat([weight - step * (k - (n - 1) / 2) for k in range(n)], 1)
+
+
+def planes_of(weight: Tensor, n: int) -> Tensor:
+    """Return (n O, I, k, k) weights, plane by plane: each is what the binary weights before it leave of `weight`.
+
+    Residual binarisation (Lin et al., "Towards Accurate Binary Convolutional Neural Network", NeurIPS 2017).
+    """
+    left, planes = weight, []
+    for _ in range(n):
+        planes.append(left)
+        left = left - binary_weight(left)
+    return torch.cat(planes)

@@ -74,10 +74,15 @@ def train(arguments: argparse.Namespace, recipe: expression.Recipe) -> None:
     net: ExpressionNet | ExpressionTeacher = ExpressionNet(recipe.precision, dropout=recipe.dropout)
     if arguments.net == "expression-teacher":
         net = ExpressionTeacher(dropout=recipe.dropout)
-    if arguments.start:
-        net.load_state_dict(load_weights(arguments.start))
-        if isinstance(net, ExpressionNet) and recipe.precision != Precision.FLOAT:
+    if arguments.start and isinstance(net, ExpressionNet):
+        net.start_from(load_weights(arguments.start))
+        if (
+            recipe.precision != Precision.FLOAT
+            and summary_of(arguments.start)["recipe"]["precision"] == Precision.FLOAT
+        ):
             expression.unit_activations(net)
+    elif arguments.start:
+        net.load_state_dict(load_weights(arguments.start))
     training = expression.Training(recipe, net, arguments.out, faces, labels)
     trained = training.run(public, clean)
     if training.rank != 0:
@@ -114,9 +119,9 @@ def load_teacher(path: Path) -> nn.Module:
 
 
 def summary_of(weights: Path) -> dict[str, Any]:
-    """Return network, recipe and accuracy of the run that made `weights`."""
+    """Return network, recipe, start and accuracy of the run that made `weights`."""
     summary = json.loads((weights.parent / "summary.json").read_text())
-    return {key: summary[key] for key in ("net", "shape", "recipe", "public_top1")}
+    return {key: summary.get(key) for key in ("net", "shape", "recipe", "start", "public_top1")}
 
 
 if __name__ == "__main__":

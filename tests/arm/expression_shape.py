@@ -16,7 +16,7 @@ from device.lowbit.linker import link
 from device.lowbit.network import InputTensor, Layer, Network
 from device.lowbit.program import Bundle
 
-N_CLASSES = 7
+N_CLASSES, COPIES, PLANES = 7, 7, 4
 CODE_MEAN, CODE_DEVIATION = 1.5, 1.118
 """Of codes that are spread evenly over 0..3; `thresholds` keeps them so from layer to layer."""
 QUARTILE = 0.6745
@@ -25,7 +25,7 @@ QUARTILE = 0.6745
 Array = NDArray[np.float32]
 
 LOW_BIT_FORMS = (  # kernel, inputs, outputs, store
-    (3, 4, 32, Store.PLAIN),
+    (3, 4 * COPIES, 32, Store.PLAIN),
     (3, 32, 64, Store.PLAIN),
     (3, 64, 64, Store.SPACE_TO_DEPTH),
     (1, 256, 96, Store.PLAIN),
@@ -47,10 +47,11 @@ def low_bit_network(seed: int = 0) -> Network:
         layer = Layer(f"conv{number}", (source,), weights, thresholds(weights, mean, deviation), store=store)
         layers.append(layer)
         source, mean, deviation = layer.name, CODE_MEAN, CODE_DEVIATION
-    weights = rng.choice(np.array([-1, 1], np.int8), (N_CLASSES, 512, 3, 3))
-    scale, bias = np.ones(N_CLASSES, np.float32), np.zeros(N_CLASSES, np.float32)
+    n_out = PLANES * N_CLASSES
+    weights = rng.choice(np.array([-1, 1], np.int8), (n_out, 512, 3, 3))
+    scale, bias = np.ones(n_out, np.float32), np.zeros(n_out, np.float32)
     layers.append(Layer("score", (source,), weights, scale=scale, bias=bias, pads=(0, 0, 0, 0)))
-    return Network("expression", (InputTensor("face", (4, 24, 24), 4),), tuple(layers), ("score",))
+    return Network("expression", (InputTensor("face", (4, 24, 24), 4, COPIES),), tuple(layers), ("score",))
 
 
 def thresholds(weights: NDArray[np.int8], mean: float, deviation: float) -> NDArray[np.int32]:
@@ -69,7 +70,9 @@ def loaded_arena(network: Network, seed: int = 0) -> tuple[Bundle, NDArray[np.ui
     rng = np.random.default_rng(seed)
     for port in program.inputs:
         values = rng.integers(0, 4**port.digits, port.shape)
-        arena[port.offset : port.offset + port.n_bytes] = pack_codes(values, port.digits).view(np.uint8).reshape(-1)
+        arena[port.offset : port.offset + port.n_bytes] = (
+            pack_codes(values.repeat(port.copies, 0), port.digits).view(np.uint8).reshape(-1)
+        )
     return bundle, arena, bundle.words(program)
 
 

@@ -19,6 +19,8 @@ from device.lowbit.descriptor import Descriptor, ErrorCode
 from device.lowbit.library import KERNELS, Level
 from tests.arm import count, toolchain
 from tests.arm.expression_shape import (
+    COPIES,
+    PLANES,
     evaluate_float,
     float_input,
     float_layers,
@@ -34,8 +36,8 @@ from tests.device.lowbit.illegal import ARENA_BYTES, illegal
 LEVELS = pytest.mark.parametrize("level", [Level.PLAIN, Level.NEON], ids=["plain", "neon"])
 FUSED = re.compile(r"\svfn?m[as](?:eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?\.f(?:32|64)\s")
 """Fused multiply-adds: VFPv4, a Cortex-A9 has VFPv3."""
-MOST_INSTRUCTIONS = 7_000_000
-"""Of the whole network by the NEON kernel: 5.55 million with gcc 12, and a twentieth of the float network's."""
+MOST_INSTRUCTIONS = 8_500_000
+"""Of the whole network by the NEON kernel: 7.85 million with gcc 12, and a twentieth of the float network's."""
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +143,11 @@ def test_codes_of_the_network_are_spread() -> None:
 
 
 def test_both_networks_multiply_as_often() -> None:
+    """But for the copies at the input and the planes of the head, which the float network does not need."""
     bundle, _, _ = loaded_arena(low_bit_network())
-    assert sum(layer.macs for layer in float_layers()) == bundle.programs["expression"].macs
+    wanted = [layer.macs for layer in float_layers()]
+    wanted[0], wanted[-1] = COPIES * wanted[0], PLANES * wanted[-1]
+    assert sum(wanted) == bundle.programs["expression"].macs
 
 
 def disassembled(folder: Path, *flags: str) -> str:

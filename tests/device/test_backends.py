@@ -31,7 +31,7 @@ PAIRS = (
 TENSORS = {  # precision: types and shapes of input and output
     "float": ("float32", (1, 48, 48, 1), "float32", (1, 7)),
     "int8": ("int8", (1, 48, 48, 1), "int8", (1, 7)),
-    "w1a2": ("uint8", (4, 24, 24), "float32", (7, 1, 1)),
+    "w1a2": ("uint8", (4, 24, 24), "float32", (28, 1, 1)),
 }
 
 

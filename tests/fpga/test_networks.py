@@ -48,7 +48,9 @@ def filled_arena(bundle: Bundle, rng: np.random.Generator) -> Arena:
             for slot in range(port.slots):
                 start = port.offset + slot * port.slot_pitch
                 values = rng.integers(0, 4**port.digits, port.shape)
-                arena[start : start + port.n_bytes] = pack_codes(values, port.digits).view(np.uint8).reshape(-1)
+                arena[start : start + port.n_bytes] = (
+                    pack_codes(values.repeat(port.copies, 0), port.digits).view(np.uint8).reshape(-1)
+                )
     return arena
 
 

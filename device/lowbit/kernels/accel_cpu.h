@@ -32,10 +32,11 @@ int accel_cpu_run(uint8_t *arena, uint32_t bytes, const uint32_t *descriptors, u
 int accel_cpu_force(int level);
 
 /* Write (channels, height, width) values of 1 to 4 base-4 digits as a digit tensor (section 3) at `target`, which may
- * have any alignment. Row padding is written as zero. Returns 0, or 1 when a value does not fit its digits: then the
+ * have any alignment. Of each channel `copies` stand beside each other: 1, or as many as 8 channels at most have room for in
+ * 32 lanes. Row padding is written as zero. Returns 0, or 1 when a value does not fit its digits: then the
  * tensor holds the lower digits of it. */
 int accel_cpu_pack(const uint8_t *values, uint32_t channels, uint32_t height, uint32_t width, uint32_t digits,
-                   uint8_t *target);
+                   uint32_t copies, uint8_t *target);
 
 /* Return only when all stores before it can be seen by other bus masters (section 9): Python cannot say that itself. */
 void accel_barrier(void);

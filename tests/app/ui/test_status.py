@@ -69,9 +69,9 @@ def language(request: pytest.FixtureRequest, qtbot: QtBot) -> Iterator[str]:
 def test_bits_in_words_and_short(qtbot: QtBot) -> None:
     assert [bits_text(bits(p)) for p in PRECISIONS[:2]] == ["all layers 32 bit", "all layers 8 bit"]
     assert [bits_short(bits(p)) for p in PRECISIONS[:2]] == ["32 bit", "8 bit"]
-    assert bits_text(bits("w1a2")) == "weights 1 bit, activations 2 bit (first layer 1/8, last 1/24)"
-    assert bits_short(bits("w1a2")) == "W1 A2, first 1/8, last 1/24"
-    assert "First layer: weights 1, input 8. Last layer: weights 1, sums 24." in bits_tip(bits("w1a2"))
+    assert bits_text(bits("w1a2")) == "weights 1 bit, activations 2 bit (first layer 3/8, last 4/24)"
+    assert bits_short(bits("w1a2")) == "W1 A2, first 3/8, last 4/24"
+    assert "First layer: weights 3, input 8. Last layer: weights 4, sums 24." in bits_tip(bits("w1a2"))
 
 
 def test_mixed_network_shows_each_part(qtbot: QtBot) -> None:
@@ -99,8 +99,8 @@ def test_words_where_there_is_room_and_nothing_where_there_is_none(
 ) -> None:
     line = Line(qtbot, monkeypatch, "w1a2", "lowbit")
     shown = [line.at(width_px) for width_px in range(440, 1801, 40)]
-    words = "weights 1 bit, activations 2 bit (first layer 1/8, last 1/24) · 0.19 ms"
-    assert list(dict.fromkeys(shown)) == ["", "W1 A2, first 1/8, last 1/24 · 0.19 ms", words]
+    words = "weights 1 bit, activations 2 bit (first layer 3/8, last 4/24) · 0.19 ms"
+    assert list(dict.fromkeys(shown)) == ["", "W1 A2, first 3/8, last 4/24 · 0.19 ms", words]
     assert shown == sorted(shown, key=len)
     line.at(440)
     assert line.status.source.text() != SOURCE
@@ -138,7 +138,7 @@ def test_a_simulated_accelerator_says_so_beside_its_cycles(qtbot: QtBot, monkeyp
 def test_what_is_not_known_is_left_out(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     line = Line(qtbot, monkeypatch, "w1a2", "lowbit")
     line.facts = NetworkFacts(bits("w1a2"), 0.0)
-    assert line.at(1800).endswith("last 1/24)")
+    assert line.at(1800).endswith("last 4/24)")
     line.facts = None
     assert line.at(1800) == ""
 

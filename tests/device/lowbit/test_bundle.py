@@ -18,8 +18,9 @@ import pytest
 from device.lowbit.bundle_file import load_bundle, save_bundle
 from device.lowbit.compiler import compile_network
 from device.lowbit.linker import link
+from device.lowbit.network import InputTensor, Network
 from device.lowbit.program import Bundle, BundleError, Port, check_bundle
-from tests.device.lowbit.networks import pyramid
+from tests.device.lowbit.networks import codes, pyramid
 
 BUNDLE = link([compile_network(pyramid())], slots=2)
 PROGRAM = BUNDLE.programs["pyramid"]
@@ -85,6 +86,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "table outside": (with_program(offset=1 << 30), "2: pyramid descriptors: bytes .* are outside"),
     "port shape": (with_input(shape=(3, 0, 20)), "2: pyramid.image: expected"),
     "port digits": (with_input(digits=5), r"2: pyramid.image: expected \(C, H, W\) and 1\.\.4 digits"),
+    "too many copies": (with_input(copies=11), "2: pyramid.image: 11 copies of 3 channels do not fit a block"),
     "no slots": (with_input(slots=0), r"2: pyramid.image: expected 1\.\.1024 slots, got 0"),
     "slot alignment": (with_input(slot_pitch=IMAGE.slot_pitch + 32), "2: pyramid.image: slot_pitch"),
     "port alignment": (with_input(offset=IMAGE.offset + 32), "2: pyramid.image: offset .* is not a multiple of 64"),
@@ -274,3 +276,12 @@ def test_no_program_is_shared_by_mistake() -> None:
     twice = replace(BUNDLE, programs={"a": PROGRAM, "b": PROGRAM})
     with pytest.raises(BundleError, match="check 3: constants: descriptors of a and constants: descriptors of b"):
         check_bundle(twice)
+
+
+def test_copies_stand_in_the_file_where_there_are_some(tmp_path: Path) -> None:
+    layer = codes(np.random.default_rng(0), "conv1", ("face",), (28, 8))
+    network = Network("copied", (InputTensor("face", (4, 6, 6), copies=7),), (layer,), ("conv1",))
+    save_bundle(link([compile_network(network), compile_network(pyramid())]), tmp_path / "two.json")
+    found = load_bundle(tmp_path / "two.json").programs
+    assert [program.inputs[0].copies for program in found.values()] == [7, 1]
+    assert (tmp_path / "two.json").read_text().count("copies") == 1

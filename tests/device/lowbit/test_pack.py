@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from device.lowbit.layout import pack_codes, tensor_bytes
 from device.lowbit.library import KERNELS, CpuLibrary
+from device.lowbit.network import InputTensor
 
 SIDES = st.integers(1, 9)
 GUARD = 64
@@ -35,6 +36,26 @@ def packed(library: CpuLibrary, values: np.ndarray, digits: int) -> np.ndarray:
 def test_equals_the_layout(library: CpuLibrary, channels: int, height: int, width: int, digits: int, seed: int) -> None:
     values = np.random.default_rng(seed).integers(0, 4**digits, (channels, height, width)).astype(np.uint8)
     assert np.array_equal(packed(library, values, digits), pack_codes(values, digits).view(np.uint8).reshape(-1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(channels=st.integers(1, 8), height=SIDES, width=SIDES, digits=st.integers(1, 4), data=st.data())
+def test_copies_stand_beside_each_other(
+    library: CpuLibrary, channels: int, height: int, width: int, digits: int, data: st.DataObject
+) -> None:
+    copies = data.draw(st.integers(1, 32 // channels))
+    values = np.random.default_rng(copies).integers(0, 4**digits, (channels, height, width)).astype(np.uint8)
+    target = np.zeros(tensor_bytes((channels * copies, height, width), digits), np.uint8)
+    library.packer((channels, height, width), digits, target, copies)(values)
+    assert np.array_equal(target, pack_codes(values.repeat(copies, 0), digits).view(np.uint8).reshape(-1))
+
+
+@pytest.mark.parametrize(("channels", "copies"), [(4, 9), (9, 2), (1, 33), (1, 0), (1, -1)])
+def test_copies_that_do_not_fit_a_block_are_refused(library: CpuLibrary, channels: int, copies: int) -> None:
+    with pytest.raises(ValueError, match=f"got {copies} of {channels} channels"):
+        library.packer((channels, 1, 1), 1, np.zeros(32, np.uint8), copies)
+    with pytest.raises(ValueError, match=f"{copies} copies of {channels} channels do not fit a block"):
+        InputTensor("face", (channels, 1, 1), copies=copies)
 
 
 @pytest.mark.parametrize("width", [31, 32, 33, 63, 64, 65, 1024])

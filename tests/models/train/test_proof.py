@@ -170,7 +170,7 @@ def swapped(layer: Layer) -> Layer:
     ],
 )
 def test_a_planted_bug_is_found_in_its_layer(name: str, bug: Callable[[Layer], Layer]) -> None:
-    net = random_net(4)
+    net = random_net(6)
     report = prove(net, pictures(4, 6), changed(fold(net), name, bug), batch=6)
     assert not is_equal(report)
     for mismatches in report["mismatches"].values():
@@ -216,7 +216,7 @@ def test_the_file_is_legal_and_qonnx_knows_its_types(tmp_path: Path) -> None:
 def test_command_prints_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    torch.save(random_net(7).state_dict(), tmp_path / "weights.pt")
+    torch.save(random_net(6).state_dict(), tmp_path / "weights.pt")
     n = 12
     usage = (np.arange(n) % 2).astype(np.int8)
     votes = np.zeros((n, 10), np.int8)

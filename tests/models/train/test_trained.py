@@ -23,7 +23,7 @@ def test_the_small_file_is_the_same_network(tmp_path: Path) -> None:
         net(torch.rand(8, 1, 48, 48))
     net.eval()
     save_trained(net, tmp_path / "net.npz")
-    assert (tmp_path / "net.npz").stat().st_size < 250_000  # the weights alone are 0.9 M
+    assert (tmp_path / "net.npz").stat().st_size < 300_000  # the weights alone are 0.9 M
     small = load_trained(tmp_path / "net.npz")
     for one, other in zip(fold(net).layers, fold(small).layers, strict=True):
         assert np.array_equal(one.weights, other.weights)

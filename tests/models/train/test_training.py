@@ -15,7 +15,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: `make test-train` installs it and runs this")
 
+from torch.nn import functional  # noqa: E402
+
 from models.lowbit.modules import Precision  # noqa: E402
+from models.lowbit.quantizers import binary_weight  # noqa: E402
 from models.nets.expression import ExpressionNet  # noqa: E402
 from models.nets.expression_teacher import ExpressionTeacher  # noqa: E402
 from models.train import expression  # noqa: E402
@@ -54,9 +57,9 @@ def test_rows_without_votes_have_no_vote_loss(data: Path) -> None:
 
 @pytest.mark.parametrize("precision", list(Precision))
 def test_learns_and_logs(data: Path, tmp_path: Path, precision: Precision) -> None:
-    _, net = run(data, tmp_path, precision=precision, epochs=6, warmup_epochs=1.0, mixup=0.0)
+    _, net = run(data, tmp_path, precision=precision, epochs=8, warmup_epochs=1.0, mixup=0.0)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row["epoch"] for row in rows] == list(range(1, 9))
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert rows[-1]["public_top1"] > 0.3  # chance is 0.14
     assert not net.training
@@ -193,6 +196,29 @@ def test_the_command_trains_both_precisions(data: Path, tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "low" / "summary.json").read_text())
     assert summary["recipe"]["precision"] == "w1a2"
     assert summary["start"]["recipe"]["precision"] == "float"
+
+
+def test_planes_and_copies_stand_for_the_weights_they_start_from() -> None:
+    """Each plane of the head comes nearer to the weights, the scores add up; seven copies make eight levels."""
+    one = ExpressionNet(shape=SHAPE).eval()
+    low = ExpressionNet(Precision.W1A2, SHAPE).eval()
+    low.start_from(one.state_dict())
+    wanted = one.classes.weight.detach()
+    planes = binary_weight(low.classes.weight.detach()).unflatten(0, (4, 7))
+    error = [float((planes[:n].sum(0) - wanted).square().mean()) for n in range(5)]
+    assert error == sorted(error, reverse=True)
+    assert error[4] < 0.05 * error[1]
+    features = torch.rand(3, 16, 6, 6)
+    by_hand = functional.conv2d(features, planes.sum(0), one.classes.bias).flatten(1)
+    assert torch.allclose(low._scores(features), by_hand, atol=1e-5)
+    first = one.features[0].convolution.weight.detach()
+    sums = torch.sign(low.features[0].convolution.weight.detach()).unflatten(1, (7, 1)).sum(1)
+    assert set(sums.unique().tolist()) <= {-7, -5, -3, -1, 1, 3, 5, 7}
+    nearest = sums * first.std((1, 2, 3), keepdim=True) * 0.586 / 2
+    assert float((nearest - first).square().mean() / first.square().mean()) < 0.06
+    again = ExpressionNet(Precision.W1A2, SHAPE)
+    again.start_from(low.state_dict())
+    assert torch.equal(again.classes.weight, low.classes.weight)
 
 
 def test_the_command_refuses_missing_files(tmp_path: Path) -> None:
