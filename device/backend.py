@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from device.array import expect_array
@@ -23,6 +24,19 @@ class TensorSpec:
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
+
+    def stored(self, real: NDArray[np.float32]) -> NDArray[Any]:
+        """Return reals as the tensor holds them: rounded and clipped where it holds whole numbers."""
+        if self.dtype == "float32":
+            return real
+        limits = np.iinfo(self.dtype)
+        whole = np.round(real / (self.scale or 1) + self.zero_point)
+        return np.clip(whole, limits.min, limits.max).astype(self.dtype)
+
+    def real(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the reals that values of the tensor stand for."""
+        values = stored.astype(np.float32, copy=False)
+        return (values - self.zero_point) * np.float32(self.scale) if self.scale else values
 
 
 class Backend(Protocol):

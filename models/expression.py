@@ -47,7 +47,7 @@ class ExpressionClassifier:
         self._source, self._target = backend.inputs[0], backend.outputs[0]
         low, high = card.input["range"]
         # A grey level has 256 values: its network input, whatever the type, is a table look-up.
-        self._input_of_grey = self._quantise(np.arange(256, dtype=np.float32) * (high - low) / 255 + low)
+        self._input_of_grey = self._source.stored(np.arange(256, dtype=np.float32) * (high - low) / 255 + low)
         self._takes_quarters = self._source.shape == (4, SIZE // 2, SIZE // 2)
         self._gives_scores = len(self._target.shape) == 3
 
@@ -74,9 +74,7 @@ class ExpressionClassifier:
     def classify_grey(self, grey: Image) -> Float32:
         """Return the probabilities (7,) of one (48, 48) uint8 face; they sum to 1."""
         stored = self._input_of_grey[quarters(grey) if self._takes_quarters else grey[None, :, :, None]]
-        raw = self._backend.run({self._source.name: stored})[self._target.name].reshape(-1)
-        if self._target.scale:
-            raw = (raw.astype(np.float32) - self._target.zero_point) * np.float32(self._target.scale)
+        raw = self._target.real(self._backend.run({self._source.name: stored})[self._target.name]).reshape(-1)
         if self._gives_scores:
             raw = raw.reshape(-1, len(self.labels)).sum(0)
             raw = np.exp(raw - raw.max())
@@ -84,10 +82,3 @@ class ExpressionClassifier:
 
     def close(self) -> None:
         self._backend.close()
-
-    def _quantise(self, real: Float32) -> np.ndarray:
-        if self._source.dtype == "float32":
-            return real
-        stored = np.round(real / (self._source.scale or 1) + self._source.zero_point)
-        limits = np.iinfo(self._source.dtype)
-        return np.clip(stored, limits.min, limits.max).astype(self._source.dtype)

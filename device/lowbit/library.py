@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,32 @@ class Level(IntEnum):
     NEON = 3
 
 
+@dataclass(frozen=True)
+class Displacements:
+    """Displacements of -radius..radius times `step` pixels each way, for cells of side x side pixels.
+
+    With `spread` a displacement counts as the best of those up to so many pixels from it, within the largest one.
+    Scores fall by 1 for every 2**shift that the cost of a cell rises.
+    """
+
+    side: int
+    radius: int
+    step: int = 1
+    spread: int = 0
+    shift: int = 2
+
+    def __post_init__(self) -> None:
+        if self.side not in (1, 2, 4) or not (0 <= self.radius <= 16 and 1 <= self.step <= 4):
+            raise ValueError(f"expected cells of 1, 2 or 4 pixels, radius 0..16, step 1..4, got {self}")
+        if not (0 <= self.spread <= self.step and 0 <= self.shift <= 8):
+            raise ValueError(f"expected a spread up to the step and a shift 0..8, got {self}")
+
+    @property
+    def n(self) -> int:
+        """How many displacements there are."""
+        return (2 * self.radius + 1) ** 2
+
+
 class CpuLibrary:
     """The loaded kernels. `run` may be called by several threads on different arenas."""
 
@@ -56,11 +83,13 @@ class CpuLibrary:
             self._run = self._library.accel_cpu_run
             self._force = self._library.accel_cpu_force
             self._pack = self._library.accel_cpu_pack
+            self._match = self._library.accel_cpu_match
             self._barrier = self._library.accel_barrier
         except (OSError, AttributeError) as error:
             raise BackendUnavailable(f"the low-bit kernels {path} cannot be loaded ({error})") from error
         self._run.argtypes = (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
         self._pack.argtypes = (ctypes.c_void_p, *[ctypes.c_uint32] * 5, ctypes.c_void_p)
+        self._match.argtypes = (*[ctypes.c_void_p] * 2, *[ctypes.c_uint32] * 2, *[ctypes.c_void_p] * 2)
         self._barrier.restype = None
 
     def run(self, arena: Arena, descriptors: NDArray[np.uint32]) -> ErrorCode:
@@ -116,6 +145,33 @@ class CpuLibrary:
                 raise ValueError(f"values: expected 0..{4**digits - 1}, got {values.min()}..{values.max()}")
 
         return pack
+
+    def match(
+        self,
+        first: NDArray[np.uint8],
+        second: NDArray[np.uint8],
+        displacements: Displacements,
+        target: NDArray[np.uint8],
+    ) -> None:
+        """Write the scores (n, H / side, W / side) of two pictures (H, W) to `target`, which all lie without gaps.
+
+        As `models.flow_stem.matching_scores` does. Raises ValueError for what does not fit.
+        """
+        height, width, side = *first.shape, displacements.side
+        if height % side or width % side or not first.size:
+            raise ValueError(f"first: expected sides that are multiples of {side}, got {first.shape}")
+        shape = (displacements.n, height // side, width // side)
+        for name, array, wanted in (
+            ("first", first, first.shape),
+            ("second", second, first.shape),
+            ("target", target, shape),
+        ):
+            expect_array(name, array, wanted, np.uint8)
+            if not array.flags.c_contiguous:
+                raise ValueError(f"{name}: expected an array without gaps")
+        words = (ctypes.c_uint32 * 5)(*astuple(displacements))
+        if self._match(first.ctypes.data, second.ctypes.data, width, height, words, target.ctypes.data):
+            raise BackendError(f"the low-bit kernels found no memory to match two pictures of {width}x{height}")
 
     def barrier(self) -> None:
         """Return when every store before it can be seen by other bus masters."""

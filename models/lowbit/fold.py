@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from device.lowbit.descriptor import Store
 from device.lowbit.layout import THRESHOLD_MAX, THRESHOLD_MIN
 from device.lowbit.network import InputTensor, Layer, Network
+from models.flow_stem import CELL_PX, CHANNELS, HEIGHT_PX, WIDTH_PX
 from models.lowbit.modules import Block, Convolution
 from models.lowbit.quantizers import MAX_CODE, STEP, weight_scale
 from models.nets.expression import ExpressionNet
+from models.nets.flow import UNIT_PX, FlowNet
 
 Float64 = NDArray[np.float64]
 
@@ -44,22 +46,51 @@ def fold_chain(
     for number, (block, reader) in enumerate(zip(blocks, [*blocks[1:], None], strict=True), 1):
         convolution = head if reader is None else reader.convolution
         store = Store.SPACE_TO_DEPTH if reads_quarters(convolution) else Store.PLAIN
-        layers.append(fold_block(f"conv{number}", source, block, step, store))
+        layers.append(fold_block(f"conv{number}", (source,), block, step, store))
         source, step = layers[-1].name, STEP
-    scale = weight_scale(head.weight.detach().double()).flatten().numpy() * step
-    assert head.bias is not None
-    score = Layer(
-        "score",
-        (source,),
-        machine_weights(head),
-        scale=scale.astype(np.float32),
-        bias=head.bias.detach().float().numpy(),
-        pads=machine_pads(head),
-    )
+    score = fold_head("score", source, head, step)
     return Network(name, (face,), (*layers, score), (score.name,))
 
 
-def fold_block(name: str, source: str, block: Block, input_step: float, store: Store) -> Layer:
+def fold_flow(net: FlowNet) -> Network:
+    """Return the integer network of `net`; its input is the stem's values (300, 24, 32), its output is in px."""
+    plain, quarters, doubled = Store.PLAIN, Store.SPACE_TO_DEPTH, Store.UPSAMPLE
+    layers = (
+        fold_block("cells", ("pair",), net.cells, INPUT_STEP, plain),
+        fold_block("near", ("cells",), net.near, STEP, plain),
+        fold_block("near_down", ("near",), net.near_down, STEP, quarters),
+        fold_block("to_middle", ("near_down",), net.to_middle, STEP, plain),
+        fold_block("middle", ("to_middle",), net.middle, STEP, plain),
+        fold_block("middle_down", ("middle",), net.middle_down, STEP, quarters),
+        fold_block("to_far", ("middle_down",), net.to_far, STEP, plain),
+        fold_block("far", ("to_far",), net.far, STEP, plain),
+        fold_block("far_up", ("far",), net.far_up, STEP, doubled),
+        fold_block("both_middle", ("far_up", "middle"), net.both_middle, STEP, plain),
+        fold_block("middle_up", ("both_middle",), net.middle_up, STEP, doubled),
+        fold_block("both_near", ("middle_up", "near"), net.both_near, STEP, plain),
+        fold_block("last", ("both_near",), net.last, STEP, plain),
+        fold_head("motion", "last", net.motion, STEP, UNIT_PX),
+    )
+    cells = InputTensor("pair", (CHANNELS, HEIGHT_PX // CELL_PX, WIDTH_PX // CELL_PX))
+    return Network("flow", (cells,), layers, ("motion",))
+
+
+def fold_head(name: str, source: str, head: Convolution, input_step: float, unit: float = 1.0) -> Layer:
+    """Return a raw layer; its reals are what `head` gives, times `unit`."""
+    scale = weight_scale(head.weight.detach().double()).flatten().numpy() * input_step * unit
+    assert head.bias is not None
+    bias = head.bias.detach().double().numpy() * unit
+    return Layer(
+        name,
+        (source,),
+        machine_weights(head),
+        scale=scale.astype(np.float32),
+        bias=bias.astype(np.float32),
+        pads=machine_pads(head),
+    )
+
+
+def fold_block(name: str, sources: tuple[str, ...], block: Block, input_step: float, store: Store) -> Layer:
     """Return one layer of codes. y = A * acc + B with the batch norm's running figures (Ioffe and Szegedy, 2015)."""
     norm = block.norm
     with torch.no_grad():
@@ -70,7 +101,7 @@ def fold_block(name: str, source: str, block: Block, input_step: float, store: S
     weights[slope < 0] *= -1  # a falling channel is a rising one of the negated weights
     return Layer(
         name,
-        (source,),
+        sources,
         weights,
         thresholds(np.abs(slope), offset, STEP),
         store=store,

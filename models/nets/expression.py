@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from models.lowbit.modules import Block, Convolution, Precision
-from models.lowbit.quantizers import binary_weight
+from models.lowbit.quantizers import copies_of, planes_of
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The classes in FER2013's order."""
@@ -94,24 +93,3 @@ class ExpressionNet(nn.Module):
             own[head] = planes_of(state[head], self.planes)
             own[bias] = state[bias].repeat(self.planes) / self.planes
         self.load_state_dict({**state, **own})
-
-
-def copies_of(weight: Tensor, n: int) -> Tensor:
-    """Return (O, n I, k, k) weights whose signs add up to the nearest of n + 1 levels of (O, I, k, k).
-
-    Best for a normal distribution: 8 levels are 0.586 deviations apart (Max 1960, table II).
-    """
-    step = 0.586 * 8 / (n + 1) * weight.std((1, 2, 3), keepdim=True)
-    return torch.cat([weight - step * (k - (n - 1) / 2) for k in range(n)], 1)
-
-
-def planes_of(weight: Tensor, n: int) -> Tensor:
-    """Return (n O, I, k, k) weights, plane by plane: each is what the binary weights before it leave of `weight`.
-
-    Residual binarisation (Lin et al., "Towards Accurate Binary Convolutional Neural Network", NeurIPS 2017).
-    """
-    left, planes = weight, []
-    for _ in range(n):
-        planes.append(left)
-        left = left - binary_weight(left)
-    return torch.cat(planes)

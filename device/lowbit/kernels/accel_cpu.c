@@ -9,6 +9,7 @@
 #include "accel_cpu.h"
 
 #include "layer.h"
+#include "match.h"
 #include "pack.h"
 #include "plain.h"
 #include "stores.h"

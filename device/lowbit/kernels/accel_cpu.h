@@ -38,6 +38,18 @@ int accel_cpu_force(int level);
 int accel_cpu_pack(const uint8_t *values, uint32_t channels, uint32_t height, uint32_t width, uint32_t digits,
                    uint32_t copies, uint8_t *target);
 
+/* Displacements of -radius..radius times `step` pixels each way, for cells of side x side pixels; `side` is 1, 2 or 4.
+ * With `spread` a displacement counts as the best of those up to so many pixels from it, within the largest one.
+ * Scores fall by 1 for every 2^shift that the cost of a cell rises. */
+struct accel_displacements {
+  uint32_t side, radius, step, spread, shift;
+};
+
+/* Write matching scores of two pictures (height, width), whose sides are multiples of `side`: a plane of cells for each
+ * displacement, row by row. Returns 0 or ACCEL_NO_MEMORY. */
+int accel_cpu_match(const uint8_t *first, const uint8_t *second, uint32_t width, uint32_t height,
+                    const struct accel_displacements *displacements, uint8_t *target);
+
 /* Return only when all stores before it can be seen by other bus masters (section 9): Python cannot say that itself. */
 void accel_barrier(void);
 

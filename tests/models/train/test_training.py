@@ -22,8 +22,9 @@ from models.lowbit.quantizers import binary_weight  # noqa: E402
 from models.nets.expression import ExpressionNet  # noqa: E402
 from models.nets.expression_teacher import ExpressionTeacher  # noqa: E402
 from models.train import expression  # noqa: E402
-from models.train.expression import Recipe, Training, TrainingError  # noqa: E402
+from models.train.expression import Recipe, Training, measure_on_faces  # noqa: E402
 from models.train.fer2013 import DataError, augment, load_faces, to_input  # noqa: E402
+from models.train.training import TrainingError, unit_activations  # noqa: E402
 
 pytestmark = pytest.mark.timeout(300)
 SHAPE = ((8, 6, 2), (16, 3, 1), (16, 2, 2), (16, 3, 1), (16, 2, 2), (16, 3, 1))
@@ -99,7 +100,7 @@ def test_norms_are_measured_on_plain_pictures(data: Path) -> None:
     train, _, _ = load_faces(data)
     torch.manual_seed(4)
     net = ExpressionNet(shape=SHAPE)
-    expression.measure_norms(net, train.image, batch=len(train.image))
+    measure_on_faces(net, train.image, batch=len(train.image))
     norm = net.features[0].norm
     with torch.no_grad():
         seen = net.features[0].convolution(to_input(train.image)).mean((0, 2, 3))
@@ -115,11 +116,11 @@ def test_unit_activations_change_nothing_but_their_scale(data: Path) -> None:
     with torch.no_grad():
         for block in net.features:
             block.norm.weight.uniform_(0.1, 0.3)
-    expression.measure_norms(net, train.image)
+    measure_on_faces(net, train.image)
     before = [block.norm.weight.detach().clone() for block in net.features]
     logits = net.features(to_input(train.image[:4]))
-    expression.unit_activations(net)
-    expression.measure_norms(net, train.image)
+    unit_activations(list(net.features))
+    measure_on_faces(net, train.image)
     for block in net.features:
         assert float(block.norm.weight.detach().square().mean()) == pytest.approx(1, abs=1e-4)
     factor = (net.features[-1].norm.weight / before[-1]).mean()
