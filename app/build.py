@@ -3,56 +3,47 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-import re
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from app.backends import auto_backends, expression_reason, resolve_backend
-from app.config import BACKENDS, PRECISIONS, TASKS, ConfigError, Settings
+from app.backends import CARDS, auto_backends, network_reason, resolve_backend
+from app.config import ConfigError, Settings
 from app.frame import FrameResult
 from app.output.events import open_events
 from app.output.queued_file import QueuedFile
 from app.output.recorder import Annotate, open_recorder
 from app.output.stats import Display, Run, statistics
-from app.runtime.pipeline import Listeners, Pipeline
-from app.sources.camera import Camera, first_working_camera, list_cameras
-from app.sources.clip import Clip
-from app.sources.demo import Demo
-from app.sources.pace import Pace
-from app.sources.source import Source
-from app.sources.synthetic import Synthetic
+from app.runtime.pipeline import Listeners, NetworkChoice, Pipeline
+from app.sources.opening import open_source
 from app.tasks.expression import ExpressionTask
 from app.tasks.faces import FACE_TRACKING, FaceFinder
+from app.tasks.flow import FlowMethod, FlowTask
 from app.tracking.sort import Sort
 from device.backend import Cycles
-from device.errors import AppError, BackendError, BackendUnavailable
+from device.errors import BackendError, BackendUnavailable
 from device.registry import is_simulated, open_backend
 from device.timed import TimedBackend
 from models.blazeface import FaceDetector
 from models.card import Card, load_card
+from models.classical_flow import Dis, Farneback, LucasKanade, Reduced
 from models.expression import ExpressionClassifier
-from models.fetch import DEMO_CLIP, fetched
+from models.flow import FlowNet
 
 log = logging.getLogger(__name__)
 
-BUILT_TASKS = ("expression",)
-EXPRESSION_CARDS = {"float": "expression_float", "int8": "expression_int8", "w1a2": "expression_w1a2"}
+BUILT_TASKS = ("expression", "flow")
+CLASSICAL_METHODS: dict[str, Callable[[], FlowMethod]] = {"dis": Dis, "farneback": Farneback, "lk": LucasKanade}
+"""Of task flow, besides "net"."""
+N = TypeVar("N", ExpressionClassifier, FlowNet)
 RECENT_NS = 1_000_000_000
 """What the window calls "now": a second."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One value the user may pick; `reason` says why it cannot be used here, None = it can."""
-
-    value: str
-    label: str
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +58,45 @@ class NetworkFacts:
     cycles: Cycles | None = None
 
 
+class Variants(Generic[N]):
+    """The network of one task, at each backend and precision that was asked for so far."""
+
+    def __init__(self, task: str, new: Callable[[Card, TimedBackend], N], networks: Networks) -> None:
+        self.opened: dict[tuple[str, str], tuple[N, TimedBackend]] = {}
+        self._task, self._networks = task, networks
+        self._new: Callable[[Card, TimedBackend], N] = new
+
+    def named(self, backend: str, precision: str) -> N:
+        """Return the network of a named backend; raises BackendUnavailable with the reason."""
+        reason = network_reason(self._task, backend, precision)
+        if reason is not None:
+            raise BackendUnavailable(reason)
+        key = (backend, precision)
+        with self._networks.lock:
+            if key not in self.opened:
+                card, timed = self._networks.open(load_card(CARDS[self._task][precision]), backend)
+                self.opened[key] = self._new(card, timed), timed
+            return self.opened[key][0]
+
+    def choose(self, backend: str, precision: str) -> N:
+        """Return the network of a named backend, for `auto` of the first that opens; raises BackendUnavailable."""
+        for name in auto_backends(precision) if backend == "auto" else ():
+            try:
+                return self.named(name, precision)
+            except BackendError as error:
+                log.info("backend auto: %s not used: %s", name, error)
+        return self.named(resolve_backend(backend, precision), precision)
+
+    def facts(self, backend: str, precision: str) -> NetworkFacts | None:
+        """Return what is known of it there, None where it has not been opened."""
+        with self._networks.lock:
+            found = [(n, t) for (_, p), (n, t) in self.opened.items() if (t.name, p) == (backend, precision)]
+        for network, timed in found:
+            recent_ms = timed.ms_p50(time.perf_counter_ns() - RECENT_NS)
+            return NetworkFacts(network.card.fields["bits"], recent_ms, timed.last_cycles)
+        return None
+
+
 class Networks:
     """The loaded networks of this process: each is opened once and stays, so that a switch costs nothing.
 
@@ -74,47 +104,38 @@ class Networks:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._expression: dict[tuple[str, str], tuple[ExpressionClassifier, TimedBackend]] = {}
+        self.lock = threading.Lock()
+        self._expression = Variants("expression", ExpressionClassifier, self)
+        self._flow = Variants("flow", FlowNet, self)
         self._detectors: dict[str, FaceDetector] = {}
         self._opened: list[tuple[Card, TimedBackend]] = []
 
     def face_detector(self, card: str) -> FaceDetector:
         """Return `blazeface_short` or `blazeface_full`."""
-        with self._lock:
+        with self.lock:
             if card not in self._detectors:
-                self._detectors[card] = FaceDetector(*self._open(load_card(card), "cpu"))
+                self._detectors[card] = FaceDetector(*self.open(load_card(card), "cpu"))
             return self._detectors[card]
 
     def expression(self, backend: str, precision: str) -> ExpressionClassifier:
         """Return the expression network; raises BackendUnavailable with the reason."""
-        reason = expression_reason(backend, precision)
-        if reason is not None:
-            raise BackendUnavailable(reason)
-        key = (backend, precision)
-        with self._lock:
-            if key not in self._expression:
-                card, timed = self._open(load_card(EXPRESSION_CARDS[precision]), backend)
-                self._expression[key] = ExpressionClassifier(card, timed), timed
-            return self._expression[key][0]
+        return self._expression.named(backend, precision)
 
     def choose_expression(self, backend: str, precision: str) -> ExpressionClassifier:
         """Return the network of a named backend, for `auto` of the first that opens; raises BackendUnavailable."""
-        for name in auto_backends(precision) if backend == "auto" else ():
-            try:
-                return self.expression(name, precision)
-            except BackendError as error:
-                log.info("backend auto: %s not used: %s", name, error)
-        return self.expression(resolve_backend(backend, precision), precision)
+        return self._expression.choose(backend, precision)
 
-    def expression_facts(self, backend: str, precision: str) -> NetworkFacts | None:
-        """Return what is known of an expression network, None where it has not been opened."""
-        with self._lock:
-            found = [(n, t) for (_, p), (n, t) in self._expression.items() if (t.name, p) == (backend, precision)]
-        for network, timed in found:
-            recent_ms = timed.ms_p50(time.perf_counter_ns() - RECENT_NS)
-            return NetworkFacts(network.card.fields["bits"], recent_ms, timed.last_cycles)
-        return None
+    def flow(self, backend: str, precision: str) -> FlowNet:
+        """Return the flow network; raises BackendUnavailable with the reason."""
+        return self._flow.named(backend, precision)
+
+    def choose_flow(self, backend: str, precision: str) -> FlowNet:
+        """Return the network of a named backend, for `auto` of the first that opens; raises BackendUnavailable."""
+        return self._flow.choose(backend, precision)
+
+    def facts(self, task: str, backend: str, precision: str) -> NetworkFacts | None:
+        """Return what is known of the network of a task, None where it has not been opened."""
+        return (self._flow if task == "flow" else self._expression).facts(backend, precision)
 
     def __enter__(self) -> Networks:
         return self
@@ -123,10 +144,11 @@ class Networks:
         self.close()
 
     def close(self) -> None:
-        with self._lock:
+        with self.lock:
             for _, backend in self._opened:
                 backend.close()
-            self._expression.clear()
+            self._expression.opened.clear()
+            self._flow.opened.clear()
             self._detectors.clear()
             self._opened.clear()
 
@@ -139,7 +161,8 @@ class Networks:
             if ms > 0
         ]
 
-    def _open(self, card: Card, backend: str) -> tuple[Card, TimedBackend]:
+    def open(self, card: Card, backend: str) -> tuple[Card, TimedBackend]:
+        """Open the file of `card`; whoever calls holds `lock`, and gets it closed by `close`."""
         timed = TimedBackend(open_backend(backend, card.verified_path()))
         self._opened.append((card, timed))
         return card, timed
@@ -159,61 +182,24 @@ def new_face_finder(networks: Networks) -> FaceFinder:
     return FaceFinder(short, full, Sort(FACE_TRACKING))
 
 
-def backend_choices(precision: str) -> list[Choice]:
-    """Return the backends of the menu with the reason for each that cannot be used now."""
-    return [Choice(b, b, _reason_now(b, precision)) for b in BACKENDS]
+def new_task(settings: Settings, networks: Networks) -> ExpressionTask | FlowTask:
+    """Return the task with the network or the method of `settings`; raises AppError."""
+    if settings.task == "flow":
+        return FlowTask(*choose_method(settings, networks))
+    network = networks.choose_expression(settings.backend, settings.precision)
+    return ExpressionTask(new_face_finder(networks), network, network.backend_name, settings.precision)
 
 
-def precision_choices(backend: str) -> list[Choice]:
-    return [Choice(p, p, _reason_now(backend, p)) for p in PRECISIONS]
+def choose_method(settings: Settings, networks: Networks) -> tuple[FlowMethod, str, NetworkChoice]:
+    """Return the flow method, its name, and the networks it uses; raises AppError.
 
-
-def _reason_now(backend: str, precision: str) -> str | None:
-    return expression_reason(resolve_backend(backend, precision, wait=False), precision, wait=False)
-
-
-def task_choices() -> list[Choice]:
-    return [Choice(t, t, None if t in BUILT_TASKS else f"task {t} is not part of this version") for t in TASKS]
-
-
-def source_choices() -> list[Choice]:
-    """Return the cameras here by name, then the built-in sources."""
-    cameras = [Choice(f"camera:{c.number}", f"{c.name} ({c.path})") for c in list_cameras()]
-    return [*cameras, Choice("demo", "demo"), Choice("synthetic", "synthetic")]
-
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """An open source, and a sentence for the banner when it is not the one the user would expect."""
-
-    source: Source
-    notice: str | None = None
-
-
-def open_source(spec: str, pace: Pace) -> Opened:
-    """Open `auto`, `demo`, `synthetic[:SEED]`, `camera:N` or a path; raises SourceError."""
-    if spec == "auto":
-        return _open_auto(pace)
-    if spec == "demo":
-        return Opened(Demo(fetched(DEMO_CLIP), pace))
-    if match := re.fullmatch(r"synthetic(?::(\d+))?", spec):
-        return Opened(Synthetic(int(match[1] or 0), pace=pace))
-    if match := re.fullmatch(r"camera:(\d+)", spec):
-        return Opened(Camera(int(match[1])))
-    if re.fullmatch(r"(camera|synthetic):.*", spec):
-        raise ConfigError(f"--source {spec}: expected camera:N or synthetic:SEED with a whole number, like camera:0")
-    return Opened(Clip(Path(spec), pace))
-
-
-def _open_auto(pace: Pace) -> Opened:
-    camera, reasons = first_working_camera()
-    if camera is not None:
-        return Opened(camera)
-    notice = "; ".join(["no camera found", *reasons])
-    try:
-        return Opened(Demo(fetched(DEMO_CLIP), pace), notice)
-    except AppError as error:
-        return Opened(Synthetic(0, pace=pace), f"{notice}; the demo clip is missing too ({error})")
+    A method without a network uses neither precision nor backend: it is reported as float on the cpu.
+    """
+    if settings.method in CLASSICAL_METHODS:
+        return Reduced(CLASSICAL_METHODS[settings.method]()), settings.method, NetworkChoice("cpu", "float")
+    network = networks.choose_flow(settings.backend, settings.precision)
+    models = {"flow": Path(network.card.file).name}
+    return network, settings.method, NetworkChoice(network.backend_name, settings.precision, models)
 
 
 class Program:
@@ -231,7 +217,7 @@ class Program:
         max_frames: int | None = None,
     ) -> None:
         if settings.task not in BUILT_TASKS:
-            raise ConfigError(f"task {settings.task} is not part of this version; use --task expression")
+            raise ConfigError(f"task {settings.task} is not part of this version; use --task {'|'.join(BUILT_TASKS)}")
         if settings.tracker != "sort":
             raise ConfigError(f"tracker {settings.tracker} is not part of this version; use --tracker sort")
         self.settings, self.networks = settings, networks
@@ -239,9 +225,9 @@ class Program:
         self._recorder: QueuedFile | None = None
         self._events: QueuedFile | None = None
         self._started_ns = time.monotonic_ns()
-        expression = networks.choose_expression(settings.backend, settings.precision)
-        self.task = ExpressionTask(new_face_finder(networks), expression, expression.backend_name, settings.precision)
-        opened = open_source(settings.source, settings.pace)
+        self.task = new_task(settings, networks)
+        has_flow = settings.task == "flow"
+        opened = open_source(settings.source, settings.pace, has_flow)
         self.source, self.notice = opened.source, opened.notice
         inner = Listeners(self._deliver, listeners.on_error, listeners.on_lost, listeners.on_end)
         self.pipeline = Pipeline(self.source, self.task, inner, settings.pace, max_frames)
@@ -250,10 +236,18 @@ class Program:
         self._started_ns = time.monotonic_ns()
         self.pipeline.start()
 
-    def select(self, backend: str, precision: str) -> None:
-        """Swap the task's network between two frames; raises BackendUnavailable and changes nothing."""
-        expression = self.networks.choose_expression(backend, precision)
-        self.task.select(expression, expression.backend_name, precision)
+    def select(self, settings: Settings) -> None:
+        """Use backend, precision and method of `settings` from the next frame on.
+
+        Raises AppError and changes nothing where they cannot be used. Another task or source needs another program.
+        """
+        if isinstance(self.task, FlowTask):
+            self.task.select(*choose_method(settings, self.networks))
+        else:
+            network = self.networks.choose_expression(settings.backend, settings.precision)
+            self.task.select(network, network.backend_name, settings.precision)
+        chosen = {name: getattr(settings, name) for name in ("backend", "precision", "method")}
+        self.settings = dataclasses.replace(self.settings, **chosen)
 
     def record(self, path: Path) -> None:
         """Begin a video of the annotated picture; raises AppError when the file cannot be written."""

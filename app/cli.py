@@ -63,11 +63,18 @@ def count(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser; it knows every choice of the contract, what this version lacks is refused with a reason."""
-    out = argparse.ArgumentParser(prog="python -m app", description="Faces, tracks and expressions from a camera.")
+    out = argparse.ArgumentParser(
+        prog="python -m app", description="Expressions of faces, and optical flow, from a camera."
+    )
     out.add_argument("--source", metavar="auto|demo|synthetic[:SEED]|camera:N|PATH", help="where frames come from")
     out.add_argument("--task", choices=config.TASKS, help="what is looked for")
     out.add_argument("--precision", choices=config.PRECISIONS, help="arithmetic of the task's network")
     out.add_argument("--backend", choices=config.BACKENDS, help="what runs it; a named one is never replaced")
+    out.add_argument(
+        "--method",
+        choices=config.METHODS,
+        help="of task flow: its network, or DIS, Farneback, Lucas-Kanade, which use neither --precision nor --backend",
+    )
     out.add_argument("--tracker", choices=config.TRACKERS, help="what numbers the boxes")
     out.add_argument("--headless", action="store_true", help="no window: for servers, scripts and tests")
     out.add_argument("--frames", type=count, metavar="N", help="end after N captured frames")

@@ -17,6 +17,7 @@ VERSION = 1
 TASKS = ("expression", "face", "flow", "pose", "identity")
 PRECISIONS = ("float", "int8", "w1a2")
 BACKENDS = ("auto", "cpu", "gpu", "lowbit", "fpga", "fpga-sim")
+METHODS = ("net", "dis", "farneback", "lk")
 TRACKERS = ("sort", "hybrid")
 PACES = ("realtime", "max")
 LANGUAGES = ("en", "ja")
@@ -24,6 +25,7 @@ ALLOWED = {
     "task": TASKS,
     "precision": PRECISIONS,
     "backend": BACKENDS,
+    "method": METHODS,
     "tracker": TRACKERS,
     "pace": PACES,
     "lang": LANGUAGES,
@@ -42,6 +44,7 @@ class Settings:
     task: str = "expression"
     precision: str = "float"
     backend: str = "auto"
+    method: str = "net"  # of task flow; only "net" has a network, so precision and backend count for it alone
     tracker: str = "sort"
     pace: Literal["realtime", "max"] = "realtime"
     lang: str = "en"
@@ -49,6 +52,14 @@ class Settings:
     kiosk: bool = False
     window_xywh: tuple[int, int, int, int] | None = None
     media_folder: str = ""  # where screenshots and recordings go; "" = the user's pictures folder
+
+
+def with_setting(settings: Settings, name: str, value: str) -> Settings:
+    """Return `settings` with another value for `name`; raises ConfigError for one that is not allowed."""
+    if value not in ALLOWED[name]:
+        raise ConfigError(f"{name} is {value!r}, allowed are {', '.join(ALLOWED[name])}")
+    changed: dict[str, Any] = {name: value}
+    return dataclasses.replace(settings, **changed)
 
 
 def default_path() -> Path:

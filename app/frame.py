@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from device.array import expect_array
 from device.backend import Cycles
-from models.results import Image, Tracks
+from models.results import Flow, Image, Tracks
 
 R = TypeVar("R")
 
@@ -22,7 +22,7 @@ class Truth:
 
     track_id: NDArray[np.int64]  # (N,) stable numbers of the faces that can be seen
     xyxy: NDArray[np.float32]  # (N, 4) px
-    flow_uv: NDArray[np.float32] | None = None  # (H, W, 2) px from the previous frame to this one
+    flow_uv: NDArray[np.float32] | None = None  # (H, W, 2) px from the frame captured before to this one
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,47 @@ class ExpressionOutput:
 
     def __post_init__(self) -> None:
         expect_array("ExpressionOutput.prob", self.prob, (len(self.tracks), len(self.labels)), "float32")
+
+
+@dataclass(frozen=True, eq=False)
+class FlowOutput:
+    """Task `flow`: the motion of the pixels of the frame processed before, `previous`, to this one.
+
+    `flow` may be smaller than the frame by a whole `stride`: uv[i, j], always in px of the frame, belongs to the square
+    of `stride` px that begins at (j * stride, i * stride). A frame with nothing before it to compare with (the first
+    one, another size, time that went back or on by too much) has `valid` all False, dt_s 0, itself as `previous` and
+    its own number as `seq_from`.
+    """
+
+    flow: Flow  # (ceil(H / stride), ceil(W / stride))
+    stride: int  # px
+    previous: Image  # (H, W, 3) RGB
+    seq_from: int  # of the previous frame
+    dt_s: float  # between the two, of the picture's own time
+    method: str  # "net", "dis", "farneback", "lk"
+    epe_px: float | None = None  # mean end-point error where the truth is known
+
+    def __post_init__(self) -> None:
+        expect_array("FlowOutput.previous", self.previous, (None, None, 3), "uint8")
+        if self.stride < 1 or self.dt_s < 0:
+            raise ValueError(f"expected a stride >= 1 and dt_s >= 0, got stride {self.stride}, dt_s {self.dt_s}")
+        height, width = (-(-side // self.stride) for side in self.previous.shape[:2])
+        expect_array("FlowOutput.flow.valid", self.flow.valid, (height, width), "bool")
+
+    def mean_uv(self) -> tuple[float, float] | None:
+        """Return the mean motion in px, None where nothing is known."""
+        u, v = self._known()
+        return (float(u.mean(dtype=np.float64)), float(v.mean(dtype=np.float64))) if u.size else None
+
+    def max_px(self) -> float | None:
+        """Return the length of the longest motion in px, None where nothing is known."""
+        u, v = self._known()
+        return float(np.sqrt((u * u + v * v).max())) if u.size else None
+
+    def _known(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return u and v, each in an array of any shape, where there is a motion."""
+        u, v, valid = self.flow.uv[..., 0], self.flow.uv[..., 1], self.flow.valid
+        return (u, v) if valid.all() else (u[valid], v[valid])
 
 
 @dataclass(frozen=True, eq=False)

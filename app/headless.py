@@ -107,7 +107,7 @@ def summary(figures: dict[str, Any]) -> str:
             f"rate       {fps['inference']:.1f} frames a second ({figures['backend']}, {figures['precision']})",
             f"latency    capture to result {latency['p50']:.1f} ms median, {latency['p95']:.1f} p95",
             f"stages     median ms: {stages}",
-            f"networks   median: {networks}",
+            f"networks   {'median: ' + networks if networks else 'none'}",
             *(f"cycles     {counted(m)}" for m in figures["models"] if "cycles" in m),
             f"memory     {figures['rss_mb']:.0f} MiB resident",
         ]

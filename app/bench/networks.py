@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from app.backends import expression_reason, resolve_backend
-from app.build import EXPRESSION_CARDS, Networks
+from app.backends import CARDS, network_reason, resolve_backend
+from app.build import Networks
 from device.errors import BackendUnavailable
 from device.lowbit.cpu import LowbitBackend
 from device.lowbit.machine import LEVELS, open_machine
@@ -78,9 +78,9 @@ def opened() -> Iterator[tuple[list[Network], list[Network]]]:
     with ExitStack() as stack:
         networks = stack.enter_context(Networks())
         precisions: list[Network] = []
-        for precision in EXPRESSION_CARDS:
+        for precision in CARDS["expression"]:
             backend = resolve_backend("auto", precision)
-            if expression_reason(backend, precision) is None:
+            if network_reason("expression", backend, precision) is None:
                 precisions.append((backend, precision, networks.expression(backend, precision).classify_grey))
         by_kernel: list[Network] = []
         for level in kernels():
@@ -103,7 +103,7 @@ def kernels() -> list[str]:
 
 
 def on_kernels(level: str) -> ExpressionClassifier:
-    card = load_card(EXPRESSION_CARDS["w1a2"])
+    card = load_card(CARDS["expression"]["w1a2"])
     return ExpressionClassifier(card, LowbitBackend(card.verified_path(), machine=open_machine(level)))
 
 

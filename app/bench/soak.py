@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,7 @@ def exercise(program: Program, folder: Path, run_s: float, errors: list[Exceptio
             program.record(folder / f"{recordings}.mp4")
             recordings += 1
         if elapsed_s >= (switches + 1) * SWITCH_S:
-            program.select("cpu", next(precisions))
+            program.select(replace(program.settings, backend="cpu", precision=next(precisions)))
             switches += 1
         time.sleep(max(0.0, start_s + second * PERIOD_S - time.monotonic()))
         print(json.dumps(asdict(sample(program, time.monotonic() - start_s, switches, recordings))), flush=True)

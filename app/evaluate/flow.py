@@ -8,39 +8,47 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from app.build import CLASSICAL_METHODS, Networks
 from app.evaluate.flow_pairs import find_pairs
-from models.classical_flow import Dis, Farneback, LucasKanade
+from app.tasks.flow import FlowMethod
 from models.flow_file import write_flo
+from models.flow_fine import FineFlow
 from models.results import Flow, Image
 
-FlowMethod = Callable[[Image, Image], Flow]
-METHODS: dict[str, Callable[[], FlowMethod]] = {"dis": Dis, "farneback": Farneback, "lk": LucasKanade}
 METRICS = ("epe", "fl_outliers", "angular_error_deg", "density")
 OUTLIER_PX, OUTLIER_SHARE = 3.0, 0.05
 N_RUNS = 3
 """Of each pair, for its time."""
 
 
-def evaluate_flow(path: Path, method: str, results: Path | None = None) -> dict[str, Any]:
+def evaluate_flow(
+    path: Path,
+    method: str,
+    results: Path | None = None,
+    precision: str = "float",
+    backend: str = "auto",
+    passes: int = 1,
+) -> dict[str, Any]:
     """Return epe (px), fl_outliers, angular_error_deg, density (share of the known pixels that the method answers for).
 
-    Means over the pairs, and the same pair by pair; a pair on which a method says nothing counts in no mean.
+    Means over the pairs, and the same pair by pair; a pair on which a method says nothing counts in no mean. The
+    network sees pictures of 128x96; with `passes` above 1 it then looks at them piece by piece (models.flow_fine).
     """
-    flow_between = METHODS[method]()
-    rows: list[dict[str, Any]] = []
-    for pair in find_pairs(path):
-        first, second, truth = pair.load()
-        found, ms = timed(flow_between, first, second)
-        rows.append({"name": pair.name, **score(found, truth), "ms_p50": ms})
-        if results is not None:
-            results.mkdir(parents=True, exist_ok=True)
-            write_flo(results / f"{pair.name}.flo", found)
+    with Networks() as networks:
+        flow_between, conditions = choose(method, networks, precision, backend, passes)
+        rows: list[dict[str, Any]] = []
+        for pair in find_pairs(path):
+            first, second, truth = pair.load()
+            found, ms = timed(flow_between, first, second)
+            rows.append({"name": pair.name, **score(found, truth), "ms_p50": ms})
+            if results is not None:
+                results.mkdir(parents=True, exist_ok=True)
+                write_flo(results / f"{pair.name}.flo", found)
     scored = [row for row in rows if row["n_pixels"]]
     means = {key: statistics.fmean(row[key] for row in scored) if scored else None for key in METRICS}
     return {
@@ -49,8 +57,17 @@ def evaluate_flow(path: Path, method: str, results: Path | None = None) -> dict[
         "n": len(rows),
         "method": method,
         "per_item": rows,
-        "conditions": f"{path.name}, pictures at their own size; means over pairs; ms: median of {N_RUNS} runs a pair",
+        "conditions": f"{path.name}, {conditions}; means over pairs; ms: median of {N_RUNS} runs a pair",
     }
+
+
+def choose(method: str, networks: Networks, precision: str, backend: str, passes: int) -> tuple[FlowMethod, str]:
+    """Return the method, and what it works on in words; raises BackendUnavailable."""
+    if method != "net":
+        return CLASSICAL_METHODS[method](), "pictures at their own size"
+    net = networks.choose_flow(backend, precision)
+    size = "reduced to 128x96" if passes == 1 else f"reduced to 128x96, then {passes - 1} times in tiles of that size"
+    return FineFlow(net, passes), f"{precision} on {net.backend_name}, pictures {size}"
 
 
 def timed(flow_between: FlowMethod, first: Image, second: Image) -> tuple[Flow, float]:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.frame import ExpressionOutput, FrameResult
+from app.frame import ExpressionOutput, FlowOutput, FrameResult
 from app.output.queued_file import QueuedFile
 from app.runtime.worker import OnError
 from models.results import MISSED
@@ -19,9 +19,13 @@ QUEUE = 256
 
 
 def event(result: FrameResult[Any]) -> dict[str, Any]:
-    """Return the event of one frame; boxes in px rounded to 0.01, scores and probabilities to 1e-4."""
+    """Return the event of one frame; px rounded to 0.01, scores and probabilities to 1e-4."""
     height, width = result.frame.image.shape[:2]
-    output: ExpressionOutput = result.output
+    of_task = flow_fields(result.output) if isinstance(result.output, FlowOutput) else face_fields(result.output)
+    return {"seq": result.frame.seq, "t_ns": result.frame.t_ns, "size": [width, height], **of_task}
+
+
+def face_fields(output: ExpressionOutput) -> dict[str, Any]:
     tracks = [
         {
             "id": int(output.tracks.track_id[k]),
@@ -35,7 +39,19 @@ def event(result: FrameResult[Any]) -> dict[str, Any]:
         }
         for k in range(len(output.tracks))
     ]
-    return {"seq": result.frame.seq, "t_ns": result.frame.t_ns, "size": [width, height], "tracks": tracks}
+    return {"tracks": tracks}
+
+
+def flow_fields(output: FlowOutput) -> dict[str, Any]:
+    """Return no track and the motion; null says that nothing is known, which is not the same as standing still."""
+    mean_uv, max_px = output.mean_uv(), output.max_px()
+    return {
+        "tracks": [],
+        "flow": {
+            "mean_uv": None if mean_uv is None else [round(v, 2) + 0.0 for v in mean_uv],  # + 0.0: never "-0.0"
+            "max_px": None if max_px is None else round(max_px, 2),
+        },
+    }
 
 
 class EventEncoder:

@@ -14,7 +14,10 @@ TASK_PREFIX = "task_"
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """One action; `name` is that of the method of `MainWindow` which does it. `text` and `tip` are English sources."""
+    """One action; `name` is that of the method of `MainWindow` or `FlowSwitches` which does it.
+
+    `text` and `tip` are English sources.
+    """
 
     name: str
     menu: str
@@ -123,6 +126,36 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Next precision"),
         QT_TRANSLATE_NOOP("Actions", "Switch between float and quantised networks while running"),
         ("T",),
+    ),
+    ActionSpec(
+        "next_method",
+        "network",
+        QT_TRANSLATE_NOOP("Actions", "Next flow method"),
+        QT_TRANSLATE_NOOP("Actions", "Optical flow by the network, DIS, Farneback or Lucas-Kanade"),
+        ("N",),
+    ),
+    ActionSpec(
+        "toggle_arrows",
+        "view",
+        QT_TRANSLATE_NOOP("Actions", "Flow arrows"),
+        QT_TRANSLATE_NOOP("Actions", "Draw arrows along the optical flow"),
+        ("A",),
+        is_checkable=True,
+    ),
+    ActionSpec(
+        "toggle_alone",
+        "view",
+        QT_TRANSLATE_NOOP("Actions", "Flow alone"),
+        QT_TRANSLATE_NOOP("Actions", "Show the colours of the flow without the picture, white where nothing moves"),
+        ("V",),
+        is_checkable=True,
+    ),
+    ActionSpec(
+        "next_scale",
+        "view",
+        QT_TRANSLATE_NOOP("Actions", "Next flow scale"),
+        QT_TRANSLATE_NOOP("Actions", "Which motion has its full colour: automatic, 2, 5, 10 or 20 px"),
+        ("Z",),
     ),
     ActionSpec(
         "toggle_pause",

@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPixmap
 
 from app.ui.theme import RECORDING, font
-from app.ui.words import stage_word, word
+from app.ui.words import network_text, stage_word
 
 GROUND = QColor(12, 14, 18, 200)
 BRIGHT = QColor("#f4f6fa")
@@ -32,6 +32,7 @@ class Numbers:
     precision: str = ""
     models: tuple[str, ...] = ()
     stage_ms: dict[str, float] = field(default_factory=dict)
+    method: str = ""  # of a flow
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def cells(numbers: Numbers) -> list[Cell]:
         shown.append(
             Cell(
                 QCoreApplication.translate("Hud", "network"),
-                f"{word(numbers.backend)} · {word(numbers.precision)}",
+                network_text(numbers.method, numbers.backend, numbers.precision),
                 is_spare=True,
             )
         )
@@ -86,10 +87,17 @@ class Hud:
 
     def paint(self, painter: QPainter, size_px: QSize, text_px: float, pixel_ratio: float) -> None:
         """Draw along the top of a view of `size_px`, with small letters `text_px` high."""
+        painter.drawPixmap(0, 0, self._rendered(size_px, text_px, pixel_ratio))
+
+    def height_px(self, size_px: QSize, text_px: float, pixel_ratio: float) -> float:
+        """Return how much of the view `paint` covers."""
+        return self._rendered(size_px, text_px, pixel_ratio).deviceIndependentSize().height()
+
+    def _rendered(self, size_px: QSize, text_px: float, pixel_ratio: float) -> QPixmap:
         key = (size_px.width(), size_px.height(), text_px, pixel_ratio)
         if self._strip is None or self._key != key:
             self._strip, self._key = self._render(*key), key
-        painter.drawPixmap(0, 0, self._strip)
+        return self._strip
 
     def _render(self, width_px: int, height_px: int, text_px: float, pixel_ratio: float) -> QPixmap:
         shown, notes = cells(self.numbers), footnote(self.numbers)
@@ -177,10 +185,15 @@ def paint_notice(painter: QPainter, area: QRectF, text: str, text_px: float) -> 
     painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
 
 
+def recording_px(text_px: float) -> float:
+    """Return the height above the lower edge that `paint_recording` needs."""
+    return text_px * 2.2 * 1.3
+
+
 def paint_recording(painter: QPainter, area: QRectF, text_px: float) -> None:
     """Draw a red dot on a dark ground in the lower right corner of `area`."""
-    side = text_px * 2.2
-    ground = QRectF(area.right() - side * 1.3, area.bottom() - side * 1.3, side, side)
+    side, far = text_px * 2.2, recording_px(text_px)
+    ground = QRectF(area.right() - far, area.bottom() - far, side, side)
     painter.fillRect(ground, GROUND)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)

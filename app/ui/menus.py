@@ -4,14 +4,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
-from app.build import Choice
+from app import choices
+from app.choices import Choice
+from app.config import Settings
 from app.ui.actions import ACTIONS, MENUS, ActionSpec, menu_title
 from app.ui.reasons import reason_text
-from app.ui.words import word
+from app.ui.session import Session
+from app.ui.words import QT_TRANSLATE_NOOP, word
+
+LISTS = (
+    ("file", "source", QT_TRANSLATE_NOOP("Menus", "Source"), "open_file"),
+    ("network", "backend", QT_TRANSLATE_NOOP("Menus", "Backend"), "next_backend"),
+    ("network", "precision", QT_TRANSLATE_NOOP("Menus", "Precision"), "next_precision"),
+    ("network", "method", QT_TRANSLATE_NOOP("Menus", "Flow method"), "next_method"),
+    ("view", "lang", QT_TRANSLATE_NOOP("Menus", "Language"), "next_language"),
+)
+"""The lists of choices: their menu, setting, title, and the action they stand above."""
 
 
 class ChoiceMenu(QMenu):
@@ -84,10 +98,20 @@ class Menus:
         self._submenus.append((submenu, title))
         submenu.setTitle(title())
 
+    def add_choices(
+        self, session: Session, settings: Callable[[], Settings], picks: dict[str, Callable[[str], None]]
+    ) -> None:
+        """Add the lists of choices; `picks` has what to do with the one picked, by the name of the setting."""
+        listed = (choices.source_choices, session.backends, session.precisions, session.methods, languages)
+        for (menu, name, text, before), choices_now in zip(LISTS, listed, strict=True):
+            submenu = ChoiceMenu(choices_now, partial(setting, settings, name), picks[name])
+            self.add_submenu(menu, submenu, partial(QCoreApplication.translate, "Menus", text), before)
+
     def set_reason(self, name: str, reason: str | None) -> None:
         """Grey an action of the table with the reason why it cannot be used here, None = it can."""
-        self._reasons[name] = reason
-        self.retranslate()
+        if self._reasons.get(name) != reason:
+            self._reasons[name] = reason
+            self.retranslate()
 
     def check(self, name: str, is_checked: bool) -> None:
         self.actions[name].setChecked(is_checked)
@@ -102,6 +126,11 @@ class Menus:
             action = self.actions[spec.name]
             action.setText(spec.shown_text())
             grey_out(action, self._reasons.get(spec.name), spec.shown_tip())
+
+
+def setting(settings: Callable[[], Settings], name: str) -> str:
+    """Return the present value of a setting."""
+    return str(getattr(settings(), name))
 
 
 def languages() -> list[Choice]:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
+from app.config import Settings
 from app.ui.banner import Message
 from app.ui.reasons import reason_text
+from app.ui.words import method_text, word
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,23 @@ def nothing_to_save() -> Message:
     return Message(lambda: QCoreApplication.translate("Messages", "There is no picture to save yet."), is_note=True)
 
 
-def networks_in_use(name: Callable[[], str]) -> Message:
-    """Other networks run from now on."""
-    return Message(lambda: QCoreApplication.translate("Messages", "Networks: {0}").format(name()), is_note=True)
+def flow_scale(name: Callable[[], str]) -> Message:
+    """The colours of a flow have another scale."""
+    return Message(
+        lambda: QCoreApplication.translate("Messages", "Motion of full colour: {0}").format(name()), is_note=True
+    )
+
+
+def in_use(name: str, settings: Settings) -> Message:
+    """Another backend, precision or method (`name`) is used from now on."""
+    if name == "method":
+        return Message(
+            lambda: QCoreApplication.translate("Messages", "Optical flow by: {0}").format(method_text(settings.method)),
+            is_note=True,
+        )
+    return Message(
+        lambda: QCoreApplication.translate("Messages", "Networks: {0}").format(
+            f"{word(settings.backend)} · {word(settings.precision)}"
+        ),
+        is_note=True,
+    )

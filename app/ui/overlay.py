@@ -2,29 +2,28 @@
 """Vector drawing of results over the picture: sharp at any size, because letters and lines are sized on the screen.
 
 The painter's transform says where frame pixels go (it may scale, move and mirror); boxes follow it, letters are never
-mirrored. An overlay keeps caches and belongs to one thread; `annotate` may be called from any thread.
+mirrored. Overlays keep caches and belong to one thread; an `Annotator` may be called from any thread.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QStaticText, QTransform
+from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 
-from app.frame import ExpressionOutput, FrameResult
-from app.ui.theme import OKABE_ITO, font
+from app.frame import ExpressionOutput, FlowOutput, FrameResult
+from app.ui.flow_overlay import FlowOverlay, FlowStyle
+from app.ui.pencil import INK, PAPER, Pencil, keep_inside
+from app.ui.theme import OKABE_ITO
 from app.ui.words import cycles_text, word
 from models.results import MISSED, Image
 
 MAX_PANELS = 3
 """Bars are drawn for the largest faces only: more could not be read, and each costs about 0.2 ms."""
-PAPER = QColor(12, 14, 18, 190)
-INK = QColor("#f4f6fa")
 TROUGH = QColor(255, 255, 255, 38)
 SHADE = 0x50000000
 QUIET_BAR = QColor(200, 208, 220, 210)
@@ -43,37 +42,6 @@ def ink_on(colour: QColor) -> QColor:
     return QColor("#000000") if luminance > 0.179 else QColor("#ffffff")
 
 
-class Pencil:
-    """Fonts, pens and laid-out words of one letter size; kept, because making them costs more than drawing them."""
-
-    def __init__(self, size_px: int) -> None:
-        self.size_px = size_px
-        self.small = font(max(round(size_px * 0.85), 8))
-        self.bold = font(size_px, is_bold=True)
-        self._metrics = {False: QFontMetricsF(self.small), True: QFontMetricsF(self.bold)}
-        self.row_px = math.ceil(self._metrics[False].height())
-        self.chip_px = math.ceil(self._metrics[True].height()) + 2
-        self.text = lru_cache(maxsize=512)(self._lay_out)
-        self.width_px = lru_cache(maxsize=512)(self._width)
-        self.pen = lru_cache(maxsize=64)(self._pen)
-
-    def _lay_out(self, text: str, is_bold: bool = False) -> QStaticText:
-        laid = QStaticText(text)
-        laid.setTextFormat(Qt.TextFormat.PlainText)
-        laid.prepare(QTransform(), self.bold if is_bold else self.small)
-        return laid
-
-    def _width(self, text: str, is_bold: bool = False) -> float:
-        return self._metrics[is_bold].horizontalAdvance(text)
-
-    def _pen(self, rgb: int, is_dashed: bool, width_px: float) -> QPen:
-        pen = QPen(QColor.fromRgba(rgb), width_px)
-        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-        if is_dashed:
-            pen.setDashPattern([3.0, 3.0])
-        return pen
-
-
 class ExpressionOverlay:
     """Boxes with their track number, the expression with its probability, and bars of all classes."""
 
@@ -85,7 +53,7 @@ class ExpressionOverlay:
         """Draw `output` of a picture of `size_wh` px; the painter's transform maps frame pixels to the target."""
         to_screen = painter.worldTransform()
         picture = to_screen.mapRect(QRectF(0, 0, *size_wh))
-        self._sharpen(min(picture.width(), picture.height()))
+        self._pencil = self._pencil.sharpened(min(picture.width(), picture.height()), self.text_scale)
         painter.save()
         painter.setWorldTransform(QTransform())
         painter.setClipRect(picture)
@@ -96,28 +64,6 @@ class ExpressionOverlay:
         self._paint_chips(painter, boxes, output, picture)
         self._paint_panels(painter, [k for k in order if self._has_room(boxes[k], picture)], boxes, output, picture)
         painter.restore()
-
-    def paint_note(self, painter: QPainter, text: str, size_wh: tuple[int, int]) -> None:
-        """Draw one small line into the lower left corner of a picture of `size_wh` px, smaller where it is too long."""
-        picture = painter.worldTransform().mapRect(QRectF(0, 0, *size_wh))
-        self._sharpen(min(picture.width(), picture.height()))
-        margin_px = self._pencil.size_px * 0.5
-        width = self._pencil.width_px(text) + 2 * margin_px
-        scale = min(1.0, picture.width() / width)
-        painter.save()
-        painter.setWorldTransform(QTransform(scale, 0, 0, scale, picture.left(), picture.bottom()))
-        ground = QRectF(0, -self._pencil.row_px - margin_px, width, self._pencil.row_px + margin_px)
-        painter.fillRect(ground, PAPER)
-        painter.setFont(self._pencil.small)
-        painter.setPen(INK)
-        painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
-        painter.restore()
-
-    def _sharpen(self, side_px: float) -> None:
-        """Choose the letter size for a picture whose shorter side is `side_px` on the screen."""
-        size_px = round(min(max(side_px / 38, 12), 26) * self.text_scale)
-        if size_px != self._pencil.size_px:
-            self._pencil = Pencil(size_px)
 
     def _has_room(self, box: QRectF, picture: QRectF) -> bool:
         rows_px = 8 * self._pencil.row_px
@@ -155,7 +101,7 @@ class ExpressionOverlay:
         width, height = self._pencil.width_px(text, True) + 10, float(self._pencil.chip_px)
         above = box.top() - height - 2
         top = above if above >= picture.top() else box.top() + 2
-        chip = _keep_inside(QRectF(box.left() - 1, top, width, height), picture)
+        chip = keep_inside(QRectF(box.left() - 1, top, width, height), picture)
         painter.fillRect(chip, colour)
         painter.setPen(ink_on(colour))
         painter.drawStaticText(QPointF(chip.left() + 5, chip.top() + 1), self._pencil.text(text, True))
@@ -181,11 +127,11 @@ class ExpressionOverlay:
         box, gap = boxes[k], self._pencil.size_px * 0.5
         sides = [box.right() + gap, box.left() - gap - width]
         for left in [x for x in sides if x >= picture.left() and x + width <= picture.right()]:
-            panel = _keep_inside(QRectF(left, box.top(), width, height), picture)
+            panel = keep_inside(QRectF(left, box.top(), width, height), picture)
             others = [*taken, *(b for j, b in enumerate(boxes) if j != k)]
             if not any(panel.intersects(other) for other in others):
                 return panel
-        inside = _keep_inside(QRectF(box.right() - width, box.bottom() - height, width, height), picture)
+        inside = keep_inside(QRectF(box.right() - width, box.bottom() - height, width, height), picture)
         fits = len(boxes) == 1 or (inside.height() < box.height() * 0.6 and inside.width() < box.width())
         return inside if fits and not any(inside.intersects(other) for other in taken) else None
 
@@ -217,34 +163,54 @@ def _map_box(to_screen: QTransform, xyxy: list[float]) -> QRectF:
     return QRectF(to_screen.mapRect(QRectF(left, top, right - left, bottom - top)).toRect())
 
 
-def _keep_inside(inner: QRectF, outer: QRectF) -> QRectF:
-    """Return `inner` moved into `outer` on whole pixels (its top left corner, where it is larger)."""
-    left = max(min(inner.left(), outer.right() - inner.width()), outer.left())
-    top = max(min(inner.top(), outer.bottom() - inner.height()), outer.top())
-    return QRectF(round(left), round(top), round(inner.width()), round(inner.height()))
+class Overlays:
+    """The drawing of every task's output; it keeps caches and belongs to one thread."""
+
+    def __init__(self) -> None:
+        self.text_scale = 1.0
+        self.flow_style = FlowStyle()
+        self._expression, self._flow, self._pencil = ExpressionOverlay(), FlowOverlay(), Pencil(12)
+
+    def paint(self, painter: QPainter, result: FrameResult[Any], free: QRectF | None = None) -> None:
+        """Draw the output of `result`, whatever its task; an output without a drawing is a mistake of the program.
+
+        The painter's transform maps frame pixels to the target; `free` is the part of the target, in its px, that
+        nothing else covers (None = all).
+        """
+        height, width = result.frame.image.shape[:2]
+        picture = painter.worldTransform().mapRect(QRectF(0, 0, width, height))
+        free = picture if free is None else picture.intersected(free)
+        self._pencil = self._pencil.sharpened(min(picture.width(), picture.height()), self.text_scale)
+        if result.cycles is not None:
+            self._pencil.write_note(painter, cycles_text(result.backend, result.cycles), free)
+            free.setBottom(max(free.bottom() - self._pencil.note_px(), free.top()))
+        if isinstance(result.output, ExpressionOutput):
+            self._expression.text_scale = self.text_scale
+            self._expression.paint(painter, result.output, (width, height))
+        elif isinstance(result.output, FlowOutput):
+            self._flow.style = self.flow_style
+            self._flow.paint(painter, result, free, self._pencil)
+        else:
+            raise TypeError(f"no overlay for a {type(result.output).__name__}")
 
 
-def paint_output(painter: QPainter, result: FrameResult[Any], overlay: ExpressionOverlay) -> None:
-    """Draw the output of `result`, whatever its task; an output without a drawing is a mistake of the program."""
-    height, width = result.frame.image.shape[:2]
-    if not isinstance(result.output, ExpressionOutput):
-        raise TypeError(f"no overlay for a {type(result.output).__name__}")
-    overlay.paint(painter, result.output, (width, height))
-    if result.cycles is not None:
-        overlay.paint_note(painter, cycles_text(result.backend, result.cycles), (width, height))
+class Annotator:
+    """Draws results into copies of their frames; any thread may call, a QGuiApplication must exist."""
 
+    def __init__(self) -> None:
+        self.flow_style = FlowStyle()
+        """May be changed by any thread and holds from the next picture on."""
+        self._of_thread = threading.local()
 
-_of_thread = threading.local()
-
-
-def annotate(result: FrameResult[Any]) -> Image:
-    """Return the frame with its output drawn on it, (H, W, 3) RGB; any thread, a QGuiApplication must exist."""
-    overlay: ExpressionOverlay | None = getattr(_of_thread, "overlay", None)
-    if overlay is None:
-        overlay = _of_thread.overlay = ExpressionOverlay()
-    picture = np.array(result.frame.image, order="C")
-    height, width = picture.shape[:2]
-    target = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-    with QPainter(target) as painter:
-        paint_output(painter, result, overlay)
-    return picture
+    def __call__(self, result: FrameResult[Any]) -> Image:
+        """Return the frame with its output drawn on it, (H, W, 3) RGB."""
+        overlays: Overlays | None = getattr(self._of_thread, "overlays", None)
+        if overlays is None:
+            overlays = self._of_thread.overlays = Overlays()
+        overlays.flow_style = self.flow_style
+        picture = np.array(result.frame.image, order="C")
+        height, width = picture.shape[:2]
+        target = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        with QPainter(target) as painter:
+            overlays.paint(painter, result)
+        return picture

@@ -23,7 +23,7 @@ from app.config import Settings
 from app.frame import FrameResult
 from app.ui import messages
 from app.ui.language import Language
-from app.ui.overlay import annotate
+from app.ui.overlay import Annotator
 from app.ui.session import Startup
 from app.ui.theme import apply_theme
 from app.ui.window import MainWindow
@@ -76,7 +76,7 @@ def offscreen_annotate(lang: str) -> Iterator[Callable[[FrameResult[Any]], Image
     language = Language()
     language.set(lang)
     try:
-        yield annotate
+        yield Annotator()
     finally:
         language.set("en")
         del app

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from collections.abc import Callable
@@ -11,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import build
-from app.build import Choice, NetworkFacts, Networks, Program
-from app.config import Settings
+from app import build, choices
+from app.build import NetworkFacts, Networks, Program
+from app.choices import Choice
+from app.config import Settings, with_setting
 from app.output.stats import Display
 from app.ui.hud import Numbers
-from app.ui.overlay import annotate
+from app.ui.overlay import Annotator
 from app.ui.signals import ProgramSignals
 from device.errors import AppError, BackendUnavailable
 
@@ -38,6 +38,7 @@ class Session:
     def __init__(self, networks: Networks, settings: Settings, shown: Callable[[], Display]) -> None:
         """`shown` gives what the window has painted of the present program."""
         self.networks, self.settings, self._shown = networks, settings, shown
+        self.annotate = Annotator()
         self.program: Program | None = None
         self.signals = ProgramSignals()
         self.figures: dict[str, Any] | None = None  # of the last program, taken when it was closed
@@ -52,7 +53,7 @@ class Session:
         wanted = startup or Startup()
         self.signals = ProgramSignals()
         self.is_paused = False
-        program = build.Program(settings, self.networks, self.signals.listeners(), annotate, wanted.max_frames)
+        program = build.Program(settings, self.networks, self.signals.listeners(), self.annotate, wanted.max_frames)
         try:
             if wanted.record is not None:
                 program.record(wanted.record)
@@ -92,23 +93,30 @@ class Session:
             self.is_paused = is_paused
             self.program.pipeline.pause(is_paused)
 
-    def select(self, backend: str, precision: str) -> None:
-        """Swap the networks of the running program; raises AppError and changes nothing."""
+    def pick(self, name: str, value: str) -> None:
+        """Use another backend, precision or method (`name`); raises AppError and changes nothing."""
+        wanted = with_setting(self.settings, name, value)
         if self.program is not None:
-            self.program.select(backend, precision)
-        self.settings = dataclasses.replace(self.settings, backend=backend, precision=precision)
+            self.program.select(wanted)
+        self.settings = wanted
 
     def backends(self) -> list[Choice]:
         """Return the backends, those that cannot run the chosen precision with the reason."""
-        return build.backend_choices(self.settings.precision)
+        return choices.backend_choices(self.settings)
 
     def precisions(self) -> list[Choice]:
         """Return the precisions, those that the chosen backend cannot run with the reason."""
-        return build.precision_choices(self.settings.backend)
+        return choices.precision_choices(self.settings)
+
+    def methods(self) -> list[Choice]:
+        """Return the flow methods, those that cannot be used with the reason."""
+        return choices.method_choices(self.settings)
 
     def network_facts(self, backend: str, precision: str) -> NetworkFacts | None:
-        """Return bits and time of the task's network, None where it is not loaded."""
-        return self.networks.expression_facts(backend, precision)
+        """Return bits and time of the task's network, None where it is not loaded, or not used."""
+        if self.settings.task == "flow" and self.settings.method != "net":
+            return None
+        return self.networks.facts(self.settings.task, backend, precision)
 
     @property
     def notice(self) -> str | None:

@@ -13,7 +13,7 @@ from app.build import NetworkFacts
 from app.ui.session import Session
 from app.ui.theme import ACCENT, MUTED, RECORDING
 from app.ui.view import VideoView
-from app.ui.words import cycles_text, word
+from app.ui.words import cycles_text, network_text, word
 
 PADDING_PX, SPACING_PX = 8, 6
 LEAST_SOURCE_PX = 150
@@ -45,7 +45,8 @@ class StatusLine:
             numbers.backend or session.settings.backend,
             numbers.precision or session.settings.precision,
         )
-        self.network.setText(f"{word(backend)} · {word(precision)}")
+        method = numbers.method or (session.settings.method if session.settings.task == "flow" else "")
+        self.network.setText(network_text(method, backend, precision))
         self._show_bits(session.network_facts(backend, precision), backend)
         room_px = self.source.width() - 2 * PADDING_PX
         self.source.setText(self.source.fontMetrics().elidedText(source, Qt.TextElideMode.ElideRight, room_px))

@@ -12,11 +12,12 @@ from PySide6.QtCore import QRectF, Qt, QTime, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QTransform
 from PySide6.QtWidgets import QWidget
 
-from app.frame import FrameResult
+from app.frame import FlowOutput, FrameResult
 from app.output.stats import Display
 from app.runtime.meters import WINDOW_NS, Percentiles, Rate, Recent
-from app.ui.hud import Hud, Numbers, paint_notice, paint_recording
-from app.ui.overlay import ExpressionOverlay, paint_output
+from app.ui.flow_overlay import FlowStyle
+from app.ui.hud import Hud, Numbers, paint_notice, paint_recording, recording_px
+from app.ui.overlay import Overlays
 from app.ui.signals import ProgramSignals
 
 BACKGROUND = QColor("#0b0d10")
@@ -65,7 +66,7 @@ class VideoView(QWidget):
         self.text_scale = 1.0
         self.pipeline_numbers: Callable[[], Numbers] = Numbers
         self._hud = Hud()
-        self._overlay = ExpressionOverlay()
+        self._overlays = Overlays()
         self._signals: ProgramSignals | None = None
         self._result: FrameResult[Any] | None = None
         self._counted: FrameResult[Any] | None = None
@@ -121,6 +122,11 @@ class VideoView(QWidget):
         self.is_mirrored = is_mirrored
         self.update()
 
+    def set_flow_style(self, style: FlowStyle) -> None:
+        """Draw flows in another way."""
+        self._overlays.flow_style = style
+        self.update()
+
     def retranslate(self) -> None:
         """Draw the words in the present language."""
         self._hud.set_numbers(self._hud.numbers)
@@ -161,6 +167,7 @@ class VideoView(QWidget):
                 dropped=of_pipeline.dropped,
                 backend=result.backend if is_fresh and result else "",
                 precision=result.precision if is_fresh and result else "",
+                method=result.output.method if is_fresh and result and isinstance(result.output, FlowOutput) else "",
                 models=tuple(result.models.values()) if is_fresh and result else (),
                 stage_ms=self._stages.medians(now_ns),
             )
@@ -173,14 +180,22 @@ class VideoView(QWidget):
             painter.fillRect(self.rect(), BACKGROUND)
             if self._result is not None:
                 height, width = self._result.frame.image.shape[:2]
-                self._paint_result(painter, self._result, self._picture_rect(width, height), self.is_mirrored)
+                place = self._picture_rect(width, height)
+                self._paint_result(painter, self._result, place, self.is_mirrored, self._free_rect())
                 self._paint_marks(painter)
             elif self._notice:
                 paint_notice(painter, QRectF(self.rect()), self._notice, 16 * self.text_scale)
         self._count_shown()
 
-    def _paint_result(self, painter: QPainter, result: FrameResult[Any], target: QRectF, is_mirrored: bool) -> None:
-        """Draw picture and overlay into `target`."""
+    def _paint_result(
+        self,
+        painter: QPainter,
+        result: FrameResult[Any],
+        target: QRectF,
+        is_mirrored: bool,
+        free: QRectF | None = None,
+    ) -> None:
+        """Draw picture and overlay into `target`; nothing else will be drawn into `free`."""
         image = result.frame.image  # kept alive by the result while the QImage borrows its memory
         height, width = image.shape[:2]
         picture = QImage(image.data, width, height, 3 * width, QImage.Format.Format_RGB888)
@@ -195,8 +210,8 @@ class VideoView(QWidget):
         side = -1 if is_mirrored else 1
         start = target.right() if is_mirrored else target.left()
         painter.setWorldTransform(QTransform(side * scale_x, 0, 0, scale_y, start, target.top()))
-        self._overlay.text_scale = self.text_scale
-        paint_output(painter, result, self._overlay)
+        self._overlays.text_scale = self.text_scale
+        self._overlays.paint(painter, result, free)
         painter.restore()
 
     def _paint_marks(self, painter: QPainter) -> None:
@@ -214,6 +229,12 @@ class VideoView(QWidget):
     def _text_px(self) -> float:
         """Return the height of small letters for the present size of the widget."""
         return min(max(min(self.height() / 44, self.width() / 64), 10.0), 18.0) * self.text_scale
+
+    def _free_rect(self) -> QRectF:
+        """Return the part of the widget that the numbers and the recording's dot leave free."""
+        top = self._hud.height_px(self.size(), self._text_px(), self.devicePixelRatioF())
+        bottom = recording_px(self._text_px()) if self._is_recording else 0.0
+        return QRectF(self.rect()).adjusted(0, top, 0, -bottom)
 
     def _picture_rect(self, width: int, height: int) -> QRectF:
         """Return where a picture of that size goes: as large as fits, centred, on whole pixels."""

@@ -14,23 +14,24 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QVBoxLayout
 
-from app import build
+from app import choices
 from app.build import Networks
-from app.config import Settings
+from app.choices import Choice
+from app.config import Settings, with_setting
 from app.ui import messages
 from app.ui.actions import ACTIONS, TASK_PREFIX
 from app.ui.banner import Banner
 from app.ui.dialog import DropArea, choose_video
+from app.ui.flow_switches import FlowSwitches
 from app.ui.keys import KeysOverlay
 from app.ui.language import Language
 from app.ui.media import free_path, media_folder, save_png
-from app.ui.menus import ChoiceMenu, Menus, languages
+from app.ui.menus import Menus, languages
 from app.ui.messages import Ways
 from app.ui.placement import place, saved_xywh, toggle_full_screen
 from app.ui.session import Session, Startup, next_available
 from app.ui.status import StatusLine
 from app.ui.view import VideoView
-from app.ui.words import word
 from device.errors import AppError
 from device.registry import prepare_backends
 
@@ -64,6 +65,7 @@ class MainWindow(QMainWindow):
         self._language = Language()
         self._language.set(settings.lang)
         self._build_widgets()
+        self.flow = FlowSwitches(self.view, self.session.annotate, self.banner)
         self.menus = Menus(self, self._commands())
         self._add_choices()
         self.keys = KeysOverlay(self.view, self.menus.actions)
@@ -90,23 +92,18 @@ class MainWindow(QMainWindow):
         self.view.numbers_changed.connect(self._refresh_status)
 
     def _commands(self) -> dict[str, Callable[[], object]]:
-        tasks = {TASK_PREFIX + c.value: partial(self.select_task, c.value) for c in build.task_choices()}
-        own = [spec.name for spec in ACTIONS if not spec.name.startswith((TASK_PREFIX, "quit"))]
-        return {**tasks, "quit": self.close, **{name: getattr(self, name) for name in own}}
+        tasks = {TASK_PREFIX + c.value: partial(self.select_task, c.value) for c in choices.task_choices()}
+        known: dict[str, Callable[[], object]] = {**tasks, "quit": self.close, **self.flow.commands()}
+        return known | {spec.name: getattr(self, spec.name) for spec in ACTIONS if spec.name not in known}
 
     def _add_choices(self) -> None:
-        source = ChoiceMenu(build.source_choices, lambda: self._settings.source, self.open_source)
-        backend = ChoiceMenu(self.session.backends, lambda: self._settings.backend, self.select_backend)
-        precision = ChoiceMenu(self.session.precisions, lambda: self._settings.precision, self.select_precision)
-        language = ChoiceMenu(languages, lambda: self._settings.lang, self.select_language)
-        self.menus.add_submenu("file", source, lambda: self.tr("Source"), "open_file")
-        self.menus.add_submenu("network", backend, lambda: self.tr("Backend"), "next_backend")
-        self.menus.add_submenu("network", precision, lambda: self.tr("Precision"), "next_precision")
-        self.menus.add_submenu("view", language, lambda: self.tr("Language"), "next_language")
+        picks: dict[str, Callable[[str], None]] = {"source": self.open_source, "lang": self.select_language}
+        picks |= {name: partial(self.pick, name) for name in ("backend", "precision", "method")}
+        self.menus.add_choices(self.session, lambda: self._settings, picks)
 
     def _apply_settings(self) -> None:
         settings = self._settings
-        for choice in build.task_choices():
+        for choice in choices.task_choices():
             self.menus.set_reason(TASK_PREFIX + choice.value, choice.reason)
         self.menus.check("toggle_mirror", settings.mirror)
         self.view.set_mirrored(settings.mirror)
@@ -237,25 +234,26 @@ class MainWindow(QMainWindow):
 
     def next_backend(self) -> None:
         """Go to the next backend that can be used here, or say why there is none."""
-        with self._warned():
-            self.select_backend(next_available(self.session.backends(), self._settings.backend))
+        self._pick_next("backend", self.session.backends)
 
     def next_precision(self) -> None:
         """Go to the next precision that can be used here, or say why there is none."""
+        self._pick_next("precision", self.session.precisions)
+
+    def next_method(self) -> None:
+        """Go to the next flow method that can be used here, or say why there is none."""
+        self._pick_next("method", self.session.methods)
+
+    def _pick_next(self, name: str, listed: Callable[[], list[Choice]]) -> None:
         with self._warned():
-            self.select_precision(next_available(self.session.precisions(), self._settings.precision))
+            self.pick(name, next_available(listed(), getattr(self._settings, name)))
 
-    def select_backend(self, backend: str) -> None:
-        self._select(backend, self._settings.precision)
-
-    def select_precision(self, precision: str) -> None:
-        self._select(self._settings.backend, precision)
-
-    def _select(self, backend: str, precision: str) -> None:
+    def pick(self, name: str, value: str) -> None:
+        """Use another backend, precision or method (`name`) from the next frame on, or say why not."""
         with self._warned():
-            self.session.select(backend, precision)
-            self._settings = dataclasses.replace(self._settings, backend=backend, precision=precision)
-            self.banner.tell(messages.networks_in_use(lambda: f"{word(backend)} · {word(precision)}"))
+            self.session.pick(name, value)
+            self._settings = with_setting(self._settings, name, value)
+            self.banner.tell(messages.in_use(name, self._settings))
         if self.session.program is None and self.error:
             self.retry()
         self._refresh_status()
@@ -307,8 +305,9 @@ class MainWindow(QMainWindow):
         self.status.refresh(session, self.view)
         self.menus.check("toggle_pause", session.is_paused)
         self.menus.check("toggle_recording", session.is_recording)
-        for choice in build.task_choices():
+        for choice in choices.task_choices():
             self.menus.check(TASK_PREFIX + choice.value, choice.value == session.settings.task)
+        self.flow.show_in(self.menus, session.settings.task)
         self.view.set_notice(self._notice(), session.is_recording)
 
     def _notice(self) -> str:

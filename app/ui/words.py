@@ -39,6 +39,10 @@ WORDS: dict[str, str] = {
     "float": QT_TRANSLATE_NOOP("Words", "float"),
     "int8": QT_TRANSLATE_NOOP("Words", "int8"),
     "w1a2": QT_TRANSLATE_NOOP("Words", "W1A2"),
+    "net": QT_TRANSLATE_NOOP("Words", "Network"),
+    "dis": QT_TRANSLATE_NOOP("Words", "DIS"),
+    "farneback": QT_TRANSLATE_NOOP("Words", "Farneback"),
+    "lk": QT_TRANSLATE_NOOP("Words", "Lucas-Kanade"),
     "demo": QT_TRANSLATE_NOOP("Words", "Demo clip"),
     "synthetic": QT_TRANSLATE_NOOP("Words", "Synthetic scene"),
 }
@@ -48,6 +52,8 @@ STAGES: dict[str, str] = {
     "track": QT_TRANSLATE_NOOP("Stages", "track"),
     "expression": QT_TRANSLATE_NOOP("Stages", "expression"),
     "smooth": QT_TRANSLATE_NOOP("Stages", "smooth"),
+    "flow": QT_TRANSLATE_NOOP("Stages", "flow"),
+    "compare": QT_TRANSLATE_NOOP("Stages", "compare with truth"),
 }
 
 
@@ -61,6 +67,18 @@ def stage_word(name: str) -> str:
     """Return the word for a stage of a task in the present language; an unknown name is shown as it is."""
     source = STAGES.get(name)
     return name if source is None else QCoreApplication.translate("Stages", source)
+
+
+def method_text(method: str) -> str:
+    """Return what a flow comes from: "DIS · no network", or "Network"."""
+    if method == "net":
+        return word(method)
+    return QCoreApplication.translate("Words", "{0} · no network").format(word(method))
+
+
+def network_text(method: str, backend: str, precision: str) -> str:
+    """Return the network in use, by its backend and precision; `method` is that of a flow, "" of another task."""
+    return f"{word(backend)} · {word(precision)}" if method in ("", "net") else method_text(method)
 
 
 def cycles_text(backend: str, cycles: Cycles, is_short: bool = False) -> str:

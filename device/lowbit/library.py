@@ -58,7 +58,7 @@ class Displacements:
     radius: int
     step: int = 1
     spread: int = 0
-    shift: int = 2
+    shift: int = 0
 
     def __post_init__(self) -> None:
         if self.side not in (1, 2, 4) or not (0 <= self.radius <= 16 and 1 <= self.step <= 4):

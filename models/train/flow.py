@@ -36,7 +36,7 @@ class Recipe(training.Recipe):
     """The recipe of the flow network; `width` is that of the first layer, `pairs` are drawn anew with each seed."""
 
     epochs: int = 8
-    batch: int = 32
+    batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     warmup_epochs: float = 0.25

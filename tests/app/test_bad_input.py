@@ -65,7 +65,8 @@ CASES = {
         f"{MAX} --source half.mp4 --events half.jsonl", "{folder}/half.mp4 ends after ", code=0
     ),
     # what this version does not have
-    "task": Case(f"{DEMO} --task flow", "task flow is not part of this version; use --task expression"),
+    "task": Case(f"{DEMO} --task pose", "task pose is not part of this version; use --task expression|flow"),
+    "method": Case(f"{DEMO} --task flow --method net --backend gpu", "backend gpu is not part of this version; use"),
     "tracker": Case(f"{DEMO} --tracker hybrid", "tracker hybrid is not part of this version; use --tracker sort"),
     "gpu": Case(f"{DEMO} --backend gpu", "backend gpu is not part of this version; use --backend auto"),
     # what a backend cannot do

@@ -36,10 +36,10 @@ def test_flags_over_file() -> None:
 
 
 def test_every_setting_with_a_flag_can_be_given() -> None:
-    flags = {"source": "demo", "task": "flow", "precision": "w1a2", "backend": "gpu", "tracker": "hybrid"}
-    flags |= {"pace": "max", "lang": "en"}
+    flags = {"source": "demo", "task": "flow", "precision": "w1a2", "backend": "gpu", "method": "lk"}
+    flags |= {"tracker": "hybrid", "pace": "max", "lang": "en"}
     given = cli.parse(["--kiosk", *(word for name, value in flags.items() for word in (f"--{name}", value))]).settings
-    expected = Settings("demo", "flow", "w1a2", "gpu", "hybrid", "max", "en", True, True, None, "films")
+    expected = Settings("demo", "flow", "w1a2", "gpu", "lk", "hybrid", "max", "en", True, True, None, "films")
     assert given == expected
 
 
@@ -98,6 +98,7 @@ def test_outputs_are_paths() -> None:
         (["--task", "magic"], "argument --task: invalid choice: 'magic'"),
         (["--precision", "int4"], "argument --precision: invalid choice: 'int4'"),
         (["--backend", "tpu"], "argument --backend: invalid choice: 'tpu'"),
+        (["--method", "best"], "argument --method: invalid choice: 'best'"),
         (["--tracker", "none"], "argument --tracker: invalid choice"),
         (["--pace", "slow"], "argument --pace: invalid choice"),
         (["--lang", "de"], "argument --lang: invalid choice"),
@@ -122,8 +123,6 @@ def test_help_names_every_flag_of_the_contract(capsys: pytest.CaptureFixture[str
         cli.parse(["--help"])
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    contract = (
-        "source task precision backend tracker headless frames pace record events stats compare kiosk lang config"
-    )
-    for name in [*contract.split(), "list"]:
+    contract = "source task precision backend method tracker headless frames pace record events stats"
+    for name in [*contract.split(), "compare", "kiosk", "lang", "config", "list"]:
         assert f"--{name}" in shown

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from app import config
 from app.config import ALLOWED, ConfigError, Settings, load, load_or_default, save, save_changes
 
-CHANGED = Settings("camera:1", "pose", "int8", "cpu", "hybrid", "max", "ja", True, True, (1, -2, 300, 400), "films")
+CHANGED = Settings(
+    "camera:1", "pose", "int8", "cpu", "lk", "hybrid", "max", "ja", True, True, (1, -2, 300, 400), "films"
+)
 NUMBERS = st.integers(-99_999, 99_999)
 ANY_SETTINGS = st.builds(
     Settings,
@@ -105,6 +107,7 @@ def test_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monkey
         ({"colour": "red"}, r"unknown setting 'colour'; known are source, task, precision"),
         ({"precision": "int4"}, r"precision is 'int4', allowed are float, int8, w1a2"),
         ({"backend": ["cpu"]}, r"backend is \['cpu'\], allowed are auto, cpu"),
+        ({"method": "best"}, r"method is 'best', allowed are net, dis, farneback, lk"),
         ({"lang": None}, r"lang is None, allowed are en, ja"),
         ({"source": 3}, r"source is 3, expected a value like 'auto'"),
         ({"mirror": 1}, r"mirror is 1, expected a value like False"),

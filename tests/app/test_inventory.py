@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app import build
-from app.config import BACKENDS, PRECISIONS, TASKS
+from app import choices
+from app.config import BACKENDS, METHODS, PRECISIONS, TASKS
 from app.inventory import inventory
 from models import card
 from models.card import card_names
@@ -32,7 +32,7 @@ def sections(text: str) -> dict[str, dict[str, str]]:
 
 @pytest.fixture
 def no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "list_cameras", list)
+    monkeypatch.setattr(choices, "list_cameras", list)
 
 
 @pytest.fixture(autouse=True)
@@ -45,18 +45,35 @@ def no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_camera")
 def test_every_choice_is_listed_with_its_reason() -> None:
     found = sections(inventory())
-    assert list(found) == ["sources", "tasks", "backends", "precisions", "models"]
+    assert list(found) == ["sources", "tasks", "methods", "backends", "precisions", "models"]
     assert found["sources"]["camera:N"].startswith("no camera found here")
     assert {"demo", "synthetic"} <= set(found["sources"])
     assert tuple(found["tasks"]) == TASKS
+    assert tuple(found["methods"]) == METHODS
     assert tuple(found["backends"]) == BACKENDS
     assert tuple(found["precisions"]) == PRECISIONS
     available = {name for part in found.values() for name, reason in part.items() if reason.startswith("available")}
-    assert available == {"expression", "auto", "cpu", "lowbit", "float", "int8", "w1a2"}
+    has_flow = "flow_float" in card_names()
+    assert available - {"net"} == {
+        "expression",
+        "flow",
+        "dis",
+        "farneback",
+        "lk",
+        "auto",
+        "cpu",
+        "lowbit",
+        "float",
+        "int8",
+        "w1a2",
+    }
     assert re.fullmatch(r"available \(.+ kernels\)", found["backends"]["lowbit"])
     backends = {name: reason.removeprefix("available ") for name, reason in found["precisions"].items()}
     assert backends == {"float": "(backend cpu)", "int8": "(backend cpu)", "w1a2": "(backend lowbit)"}
-    for name in ("face", "flow", "pose", "identity"):
+    without = "no float network for task flow here (there is no card flow_float); use --method dis, or"
+    assert found["methods"]["net"].startswith("available" if has_flow else without)
+    assert found["methods"]["dis"] == "available (no network)"
+    for name in ("face", "pose", "identity"):
         assert found["tasks"][name] == f"task {name} is not part of this version"
     assert found["backends"]["fpga"].startswith("no accelerator here (uio:none: accelerator 'uio:none': expected auto")
     wanted = "no simulated accelerator at /nowhere/accel_sim; build it with `make fpga-sim`"

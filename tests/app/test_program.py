@@ -49,6 +49,8 @@ def runs(folder: Path) -> dict[str, Ended]:
             two.submit(demo, "w1a2_2", "--precision w1a2 --backend lowbit"),
             two.submit(demo, "simulated", f"--precision w1a2 --backend fpga-sim --frames {FEW} --record simulated.mp4"),
             two.submit(demo, "synthetic", "--source synthetic:3 --frames 40"),
+            two.submit(demo, "flow_1", "--task flow --method dis --record flow_1.mp4"),
+            two.submit(demo, "flow_2", "--task flow --method dis --precision w1a2"),
             two.submit(lambda: ("list", run(folder, "--list"))),
         ]
         return dict(each.result() for each in started)
@@ -60,7 +62,18 @@ def statistics(folder: Path, name: str) -> dict[str, Any]:
 
 
 def test_good_runs_end_with_0_and_say_nothing_on_stderr(runs: dict[str, Ended]) -> None:
-    for name in ("float_1", "float_2", "int8_1", "w1a2_1", "w1a2_2", "simulated", "synthetic", "list"):
+    for name in (
+        "float_1",
+        "float_2",
+        "int8_1",
+        "w1a2_1",
+        "w1a2_2",
+        "simulated",
+        "synthetic",
+        "flow_1",
+        "flow_2",
+        "list",
+    ):
         assert (runs[name].code, runs[name].said) == (0, []), name
 
 
@@ -69,6 +82,19 @@ def test_events_of_two_runs_are_the_same_bytes(runs: dict[str, Ended], folder: P
     one, two = (folder / f"{precision}_{k}.jsonl" for k in (1, 2))
     assert one.read_bytes() == two.read_bytes()
     assert [event["seq"] for event in events(one)] == list(range(N))
+
+
+def test_flow_is_deterministic_and_has_its_statistics(runs: dict[str, Ended], folder: Path) -> None:
+    assert (folder / "flow_1.jsonl").read_bytes() == (folder / "flow_2.jsonl").read_bytes()
+    found = events(folder / "flow_1.jsonl")
+    assert [event["seq"] for event in found] == list(range(N))
+    assert [event["flow"]["mean_uv"] is None for event in found] == [True] + [False] * (N - 1)
+    assert max(event["flow"]["max_px"] for event in found[1:]) > 2
+    figures = statistics(folder, "flow_2")
+    assert set(figures) == STATS
+    assert [figures[key] for key in ("task", "backend", "precision", "models")] == ["flow", "cpu", "float", []]
+    assert set(figures["stage_ms"]) == {"capture", "flow"}
+    assert n_frames(folder / "flow_1.mp4") == N
 
 
 def test_precision_changes_the_probabilities_and_no_box(runs: dict[str, Ended], folder: Path) -> None:
@@ -133,7 +159,7 @@ def test_synthetic_source_has_faces_that_are_found(runs: dict[str, Ended], folde
 
 def test_list_tells_sources_backends_and_models(runs: dict[str, Ended]) -> None:
     lines = runs["list"].out.splitlines()
-    for heading in ("sources", "tasks", "backends", "models"):
+    for heading in ("sources", "tasks", "methods", "backends", "models"):
         assert heading in lines
     words = {line.split()[0]: line for line in lines if line.startswith("  ")}
     assert {"demo", "synthetic", "cpu", "gpu", "fpga", "float", "int8", "w1a2", "expression_int8"} <= set(words)

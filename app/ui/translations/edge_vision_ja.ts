@@ -112,6 +112,38 @@
         <translation>実行したまま浮動小数点と量子化のネットワークを切り替えます</translation>
     </message>
     <message>
+        <source>Next flow method</source>
+        <translation>次のフロー計算法</translation>
+    </message>
+    <message>
+        <source>Optical flow by the network, DIS, Farneback or Lucas-Kanade</source>
+        <translation>オプティカルフローをネットワーク、DIS、Farneback、Lucas-Kanade のいずれかで求めます</translation>
+    </message>
+    <message>
+        <source>Flow arrows</source>
+        <translation>フローの矢印</translation>
+    </message>
+    <message>
+        <source>Draw arrows along the optical flow</source>
+        <translation>オプティカルフローに沿って矢印を描きます</translation>
+    </message>
+    <message>
+        <source>Flow alone</source>
+        <translation>フローのみ表示</translation>
+    </message>
+    <message>
+        <source>Show the colours of the flow without the picture, white where nothing moves</source>
+        <translation>映像を重ねずにフローの色だけを表示します (動きのない所は白)</translation>
+    </message>
+    <message>
+        <source>Next flow scale</source>
+        <translation>次のフロー尺度</translation>
+    </message>
+    <message>
+        <source>Which motion has its full colour: automatic, 2, 5, 10 or 20 px</source>
+        <translation>最も濃い色で示す動きの大きさ: 自動、2、5、10、20 px</translation>
+    </message>
+    <message>
         <source>Pause</source>
         <translation>一時停止</translation>
     </message>
@@ -175,6 +207,49 @@
     </message>
 </context>
 <context>
+    <name>Flow</name>
+    <message>
+        <source>no motion known</source>
+        <translation>動きは不明です</translation>
+    </message>
+    <message>
+        <source>mean motion {0}, {1}</source>
+        <translation>平均の動き {0}、{1}</translation>
+    </message>
+    <message>
+        <source>longest {0} px</source>
+        <translation>最大 {0} px</translation>
+    </message>
+    <message>
+        <source>error (EPE) {0} px</source>
+        <translation>誤差 (EPE) {0} px</translation>
+    </message>
+    <message>
+        <source>{0} px left</source>
+        <translation>左へ {0} px</translation>
+    </message>
+    <message>
+        <source>{0} px right</source>
+        <translation>右へ {0} px</translation>
+    </message>
+    <message>
+        <source>{0} px up</source>
+        <translation>上へ {0} px</translation>
+    </message>
+    <message>
+        <source>{0} px down</source>
+        <translation>下へ {0} px</translation>
+    </message>
+    <message>
+        <source>2 frames, {0} ms apart</source>
+        <translation>2 フレーム、間隔 {0} ms</translation>
+    </message>
+    <message>
+        <source>automatic</source>
+        <translation>自動</translation>
+    </message>
+</context>
+<context>
     <name>Hud</name>
     <message>
         <source>effective FPS</source>
@@ -215,22 +290,6 @@
 <context>
     <name>MainWindow</name>
     <message>
-        <source>Source</source>
-        <translation>映像ソース</translation>
-    </message>
-    <message>
-        <source>Backend</source>
-        <translation>バックエンド</translation>
-    </message>
-    <message>
-        <source>Precision</source>
-        <translation>演算精度</translation>
-    </message>
-    <message>
-        <source>Language</source>
-        <translation>言語</translation>
-    </message>
-    <message>
         <source>Edge Vision</source>
         <translation>Edge Vision</translation>
     </message>
@@ -245,6 +304,29 @@
     <message>
         <source>paused</source>
         <translation>一時停止中</translation>
+    </message>
+</context>
+<context>
+    <name>Menus</name>
+    <message>
+        <source>Source</source>
+        <translation>映像ソース</translation>
+    </message>
+    <message>
+        <source>Backend</source>
+        <translation>バックエンド</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <translation>演算精度</translation>
+    </message>
+    <message>
+        <source>Flow method</source>
+        <translation>フロー計算法</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>言語</translation>
     </message>
 </context>
 <context>
@@ -286,6 +368,14 @@
         <translation>保存できる映像がまだありません。</translation>
     </message>
     <message>
+        <source>Motion of full colour: {0}</source>
+        <translation>最も濃い色で示す動き: {0}</translation>
+    </message>
+    <message>
+        <source>Optical flow by: {0}</source>
+        <translation>オプティカルフローの計算法: {0}</translation>
+    </message>
+    <message>
         <source>Networks: {0}</source>
         <translation>使用ネットワーク: {0}</translation>
     </message>
@@ -295,6 +385,22 @@
     <message>
         <source>task {0} is not part of this version</source>
         <translation>「{0}」はこの版には含まれていません</translation>
+    </message>
+    <message>
+        <source>task {0} has no choice of method</source>
+        <translation>「{0}」では計算法を選べません</translation>
+    </message>
+    <message>
+        <source>task {0} draws no flow</source>
+        <translation>「{0}」ではフローを表示しません</translation>
+    </message>
+    <message>
+        <source>method {0} has no network</source>
+        <translation>{0} はネットワークを使いません</translation>
+    </message>
+    <message>
+        <source>no {0} network for task {1} here (there is no card {2}); use --method dis, or another --precision</source>
+        <translation>「{1}」の {0} のネットワークがここにありません (カード {2} がありません)。--method dis か別の --precision を指定してください</translation>
     </message>
     <message>
         <source>backend {0} is not part of this version; use --backend auto</source>
@@ -342,6 +448,14 @@
     <message>
         <source>smooth</source>
         <translation>平滑化</translation>
+    </message>
+    <message>
+        <source>flow</source>
+        <translation>フロー</translation>
+    </message>
+    <message>
+        <source>compare with truth</source>
+        <translation>真値と比較</translation>
     </message>
 </context>
 <context>
@@ -493,12 +607,32 @@
         <translation>W1A2</translation>
     </message>
     <message>
+        <source>Network</source>
+        <translation>ネットワーク</translation>
+    </message>
+    <message>
+        <source>DIS</source>
+        <translation>DIS</translation>
+    </message>
+    <message>
+        <source>Farneback</source>
+        <translation>Farneback</translation>
+    </message>
+    <message>
+        <source>Lucas-Kanade</source>
+        <translation>Lucas-Kanade</translation>
+    </message>
+    <message>
         <source>Demo clip</source>
         <translation>デモ動画</translation>
     </message>
     <message>
         <source>Synthetic scene</source>
         <translation>合成シーン</translation>
+    </message>
+    <message>
+        <source>{0} · no network</source>
+        <translation>{0} · ネットワークなし</translation>
     </message>
     <message>
         <source>simulated accelerator: {0} cycles = {1} ms at {2} MHz</source>

@@ -28,11 +28,14 @@ IN_CALLER void add_row(const uint8_t *restrict a, const uint8_t *restrict b, uin
   for (uint32_t x = 0; x < width; x++) sums[x] = (uint16_t)(sums[x] + (a[x] > b[x] ? a[x] - b[x] : b[x] - a[x]));
 }
 
-/* Sums over 1, 2 or 4 neighbours, rounded down to what cells of 4 pixels would have. */
+/* The same for cells of one pixel, counted as if they had 4. */
+IN_CALLER void take_row(const uint8_t *restrict a, const uint8_t *restrict b, uint32_t width, uint16_t *restrict sums) {
+  for (uint32_t x = 0; x < width; x++) sums[x] = (uint16_t)(4 * (a[x] > b[x] ? a[x] - b[x] : b[x] - a[x]));
+}
+
+/* Sums over 2 or 4 neighbours, rounded down to what cells of 4 pixels would have. */
 IN_CALLER void join_columns(const uint16_t *restrict sums, uint32_t cells, uint32_t side, uint16_t *restrict target) {
-  if (side == 1)
-    for (uint32_t x = 0; x < cells; x++) target[x] = (uint16_t)(4 * sums[x]);
-  else if (side == 2)
+  if (side == 2)
     for (uint32_t x = 0; x < cells; x++) target[x] = (uint16_t)(sums[2 * x] + sums[2 * x + 1]);
   else
     for (uint32_t x = 0; x < cells; x++) {
@@ -75,7 +78,9 @@ IN_CALLER void match_all(const struct matching *m, uint8_t *target) {
   memset(m->least, 255, cells * sizeof *m->least);
   for (uint32_t k = 0; k < n * n; k++) {
     const uint8_t *moved = m->wide + (size_t)(k / n * every) * pitch + k % n * every;
-    for (uint32_t y = 0; y < m->ny; y++) {
+    for (uint32_t y = 0; y < m->ny && m->side == 1; y++)
+      take_row(m->first + (size_t)y * m->width, moved + (size_t)y * pitch, m->width, m->sums + (size_t)y * m->nx);
+    for (uint32_t y = 0; y < m->ny && m->side > 1; y++) {
       memset(m->row, 0, m->width * sizeof *m->row);
       for (uint32_t i = y * m->side; i < (y + 1) * m->side; i++)
         add_row(m->first + (size_t)i * m->width, moved + (size_t)i * pitch, m->width, m->row);

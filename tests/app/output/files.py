@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from app.frame import ExpressionOutput, Frame, FrameResult
-from models.results import Image, Tracks
+from app.frame import ExpressionOutput, FlowOutput, Frame, FrameResult
+from models.results import Flow, Image, Tracks
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 WAIT_S = 10.0
@@ -30,6 +30,17 @@ def result(seq: int, n_faces: int = 2, size_wh: tuple[int, int] = (64, 48)) -> F
     image = np.full((size_wh[1], size_wh[0], 3), 8 * (seq % 28) + 16, np.uint8)
     frame = Frame(image, seq, 5_000_000_000 + seq * FRAME_NS, 1_000_000_000 + seq * FRAME_NS)
     return FrameResult(frame, ExpressionOutput(tracks, prob, LABELS), {}, "cpu", "float")
+
+
+def flow_result(seq: int, has_flow: bool = True) -> FrameResult[FlowOutput]:
+    """Return the same flow of a picture of 64x48 at stride 2 for the same arguments; a corner of it is not known."""
+    uv = np.random.default_rng(seq).normal(0, 3, (24, 32, 2)).astype(np.float32)
+    valid = np.full((24, 32), has_flow)
+    valid[:4, :4] = False
+    uv[~valid] = 0
+    frame = result(seq, 0).frame
+    output = FlowOutput(Flow(uv, valid), 2, frame.image, max(seq - 1, 0), 0.033, "dis")
+    return FrameResult(frame, output, {"flow": 1.0}, "cpu", "float")
 
 
 def plain(result: FrameResult[Any]) -> Image:

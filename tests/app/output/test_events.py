@@ -7,13 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.frame import Frame, FrameResult
 from app.output import events
 from app.output.events import event, open_events
 from models.card import load_card
-from tests.app.output.files import LABELS, Reports, result
+from tests.app.output.files import LABELS, Reports, flow_result, result
 
 SCHEMA: dict[str, Any] = json.loads((Path(events.__file__).parent / "events.schema.json").read_text())
 TYPES: dict[str, tuple[type, ...]] = {
@@ -23,6 +24,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "boolean": (bool,),
     "string": (str,),
+    "null": (type(None),),
 }
 
 
@@ -31,9 +33,11 @@ def faults(schema: dict[str, Any], value: Any, at: str = "event") -> list[str]:
     wrong = []
     if "enum" in schema and value not in schema["enum"]:
         wrong.append(f"{at}: {value!r} is none of the values")
-    kind = schema.get("type")
-    if kind is not None and (not isinstance(value, TYPES[kind]) or (kind != "boolean" and isinstance(value, bool))):
-        return [*wrong, f"{at}: {value!r} is no {kind}"]
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    is_one = any(isinstance(value, TYPES[k]) and (k == "boolean" or not isinstance(value, bool)) for k in kinds)
+    if kinds and not is_one:
+        return [*wrong, f"{at}: {value!r} is no {' or '.join(kinds)}"]
     if isinstance(value, dict):
         known = schema.get("properties", {})
         wrong += [f"{at}: {key} is missing" for key in schema.get("required", ()) if key not in value]
@@ -80,6 +84,42 @@ def test_every_line_fits_the_schema(tmp_path: Path) -> None:
 def test_the_checker_finds_faults(change: dict[str, Any], fault: str) -> None:
     assert fault in faults(SCHEMA, event(result(0)) | change)
     assert faults(SCHEMA, event(result(0))) == []
+
+
+@pytest.mark.parametrize("has_flow", [True, False])
+def test_a_flow_fits_the_schema_and_has_no_track(has_flow: bool) -> None:
+    one = flow_result(3, has_flow)
+    found = event(one)
+    assert faults(SCHEMA, json.loads(json.dumps(found, allow_nan=False))) == []
+    assert (found["seq"], found["t_ns"], found["size"], found["tracks"]) == (3, one.frame.t_ns, [64, 48], [])
+    flow, known = found["flow"], one.output.flow.uv[one.output.flow.valid]
+    if not has_flow:
+        assert flow == {"mean_uv": None, "max_px": None}
+        return
+    assert flow["mean_uv"] == pytest.approx(known.mean(axis=0).tolist(), abs=0.00501)
+    assert flow["max_px"] == pytest.approx(float(np.linalg.norm(known, axis=1).max()), abs=0.00501)
+    assert all(round(value, 2) == value for value in [*flow["mean_uv"], flow["max_px"]])
+
+
+def test_a_still_picture_is_not_an_unknown_one() -> None:
+    still = flow_result(0)
+    still.output.flow.uv[:] = -0.001
+    assert json.dumps(event(still)["flow"]) == '{"mean_uv": [0.0, 0.0], "max_px": 0.0}'
+
+
+@pytest.mark.parametrize(
+    ("flow", "fault"),
+    [
+        ({"mean_uv": [1], "max_px": 1}, "event.flow.mean_uv: 1 items"),
+        ({"mean_uv": [1, None], "max_px": 1}, "event.flow.mean_uv[1]: None is no number"),
+        ({"mean_uv": [1, 2]}, "event.flow: max_px is missing"),
+        ({"mean_uv": None, "max_px": -1}, "event.flow.max_px: -1 is out of range"),
+        ({"mean_uv": None, "max_px": "1"}, "event.flow.max_px: '1' is no number or null"),
+        ({"mean_uv": None, "max_px": None, "epe_px": 1}, "event.flow: epe_px is not described"),
+    ],
+)
+def test_the_checker_finds_faults_of_a_flow(flow: dict[str, Any], fault: str) -> None:
+    assert fault in faults(SCHEMA, event(flow_result(0)) | {"flow": flow})
 
 
 def test_labels_of_the_schema_are_those_of_the_card() -> None:

@@ -14,7 +14,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app import build
+from app import build, choices
 from app.build import Networks
 from app.config import Settings
 from app.ui.session import Startup
@@ -49,7 +49,7 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> FakePlan:
     """What the programs of this test are made of."""
     plan = FakePlan(FakeSource, FakeTask)
     monkeypatch.setattr(build, "Program", plan.program)
-    monkeypatch.setattr(build, "source_choices", fakes.source_choices)
+    monkeypatch.setattr(choices, "source_choices", fakes.source_choices)
     return plan
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from app.backends import resolve_backend
-from app.build import Choice, Networks
+from app.build import Networks
+from app.choices import Choice
 from app.config import Settings
 from app.frame import ExpressionOutput, Frame, FrameResult
 from app.output.stats import Display
@@ -150,10 +151,11 @@ class FakeProgram:
     def start(self) -> None:
         self.pipeline.start()
 
-    def select(self, backend: str, precision: str) -> None:
+    def select(self, settings: Settings) -> None:
         if self._plan.refusal is not None:
             raise BackendUnavailable(self._plan.refusal)
-        self.calls.append(("select", backend, precision))
+        backend, precision = settings.backend, settings.precision
+        self.calls.append(("select", *((settings.method,) if settings.task == "flow" else (backend, precision))))
         models = {"expression": f"expression_{precision}.tflite"}
         self.task.in_use = NetworkChoice(resolve_backend(backend, precision), precision, models)
 
@@ -179,5 +181,5 @@ class FakeProgram:
 
 
 def source_choices() -> list[Choice]:
-    """Stand in for `app.build.source_choices`: the machine of a test has one camera."""
+    """Stand in for `app.choices.source_choices`: the machine of a test has one camera."""
     return [Choice("camera:0", "fake camera (/dev/video0)"), Choice("demo", "demo")]

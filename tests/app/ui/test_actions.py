@@ -10,8 +10,10 @@ from PySide6.QtGui import QAccessible, QImage, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
+from app import backends
 from app.config import TASKS, Settings
 from app.ui.actions import ACTIONS, TASK_PREFIX, ActionSpec
+from app.ui.flow_overlay import FlowStyle
 from tests.app.ui.conftest import OpenWindow
 from tests.app.ui.fakes import FakePlan
 
@@ -96,9 +98,86 @@ def test_task(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
     press(qtbot, window, "1")
     assert expression.isChecked()
     assert len(plan.made) == 1  # it runs already
-    flow = window.menus.actions["task_flow"]
-    assert not flow.isEnabled()
-    assert flow.toolTip() == flow.statusTip() == "task flow is not part of this version"
+    pose = window.menus.actions["task_pose"]
+    assert not pose.isEnabled()
+    assert pose.toolTip() == pose.statusTip() == "task pose is not part of this version"
+
+
+def test_task_flow_is_another_program_on_the_same_source(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
+    window = open_window(Settings(source="camera:0", method="dis"))
+    assert window.status.network.text().endswith(" · float")
+    press(qtbot, window, "3")
+    assert [(made.settings.task, made.settings.source) for made in plan.made] == [
+        ("expression", "camera:0"),
+        ("flow", "camera:0"),
+    ]
+    assert plan.made[0].source.is_closed
+    assert window.menus.actions["task_flow"].isChecked()
+    assert window.status.task.text() == "Optical flow"
+    assert window.status.network.text() == "DIS · no network"
+    assert window.settings.task == "flow"
+    press(qtbot, window, "1")
+    assert plan.made[-1].settings.task == "expression"
+
+
+def test_method_goes_round_the_usable_ones(
+    qtbot: QtBot, open_window: OpenWindow, plan: FakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(Settings(source="camera:0", task="flow", method="dis"))
+    monkeypatch.setattr(backends, "card_names", list)
+    for method in ("farneback", "lk", "dis"):  # the network has no card
+        press(qtbot, window, "N")
+        assert window.settings.method == method
+    assert plan.made[-1].calls == [("select", "farneback"), ("select", "lk"), ("select", "dis")]
+    assert window.banner.text == "Optical flow by: DIS · no network"
+    greyed = {action.objectName(): action.toolTip() for action in submenu(window, "Flow method").actions()}
+    assert greyed["net"].startswith("no float network for task flow here (there is no card flow_float); use --method")
+    monkeypatch.setattr(backends, "card_names", lambda: ["flow_float"])
+    submenu(window, "Flow method").actions()[0].trigger()
+    assert window.settings.method == "net"
+    assert window.banner.text == "Optical flow by: Network"
+
+
+def test_a_method_without_a_network_has_no_precision_and_says_so(
+    qtbot: QtBot, open_window: OpenWindow, plan: FakePlan
+) -> None:
+    window = open_window(Settings(source="camera:0", task="flow", method="lk"))
+    for title in ("Precision", "Backend"):
+        actions = submenu(window, title).actions()
+        assert {(action.isEnabled(), action.toolTip()) for action in actions} == {(False, "method lk has no network")}
+    for key in ("T", "B"):
+        press(qtbot, window, key)
+        assert window.banner.text == "method lk has no network"
+    assert plan.made[-1].calls == []
+    window.select_language("ja")
+    assert window.banner.text == "Lucas-Kanade はネットワークを使いません"
+
+
+def test_the_drawing_of_a_flow_is_changed_in_the_view_and_in_videos(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window(Settings(source="camera:0", task="flow", method="dis"))
+    for key, name in (("A", "toggle_arrows"), ("V", "toggle_alone")):
+        press(qtbot, window, key)
+        qtbot.waitUntil(window.menus.actions[name].isChecked)
+    press(qtbot, window, "Z")
+    wanted = FlowStyle(has_arrows=True, is_alone=True, scale_px=2.0)
+    assert window.view._overlays.flow_style == window.session.annotate.flow_style == wanted
+    assert window.banner.text == "Motion of full colour: 2.0 px"
+    for _ in range(4):
+        press(qtbot, window, "Z")
+    assert window.banner.text == "Motion of full colour: automatic"
+    press(qtbot, window, "A")
+    assert window.session.annotate.flow_style == FlowStyle(is_alone=True)
+
+
+def test_other_tasks_draw_no_flow(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    for key, name in (("A", "toggle_arrows"), ("V", "toggle_alone"), ("Z", "next_scale")):
+        action = window.menus.actions[name]
+        assert (action.isEnabled(), action.toolTip()) == (False, "task expression draws no flow")
+        press(qtbot, window, key)
+    assert window.session.annotate.flow_style == FlowStyle()
+    press(qtbot, window, "N")
+    assert window.banner.text == "task expression has no choice of method"
 
 
 def test_backend_goes_round_the_available_ones(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
@@ -170,7 +249,7 @@ def test_no_other_precision_is_said_with_the_reason(qtbot: QtBot, open_window: O
 def test_switch_that_fails_changes_nothing(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
     plan.refusal = "the low-bit kernels could not be built"
     window = open_window()
-    window.select_precision("w1a2")
+    window.pick("precision", "w1a2")
     assert window.banner.text == plan.refusal
     assert window.settings.precision == "float"
 

@@ -7,8 +7,9 @@ import colorsys
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from app.ui.flow_colours import flow_rgb, hues, legend_rgb
+from app.ui.flow_colours import STRENGTH, Argb, flow_argb, flow_rgb, hues, legend_argb
 from models.results import Float32
 
 EIGHT = {
@@ -63,9 +64,59 @@ def test_odd_scales_and_motions_give_colours() -> None:
     assert flow_rgb(uv, np.ones((1, 3), bool), 0.0).shape == (1, 3, 3)
 
 
-def test_the_legend_shows_each_motion_where_it_goes() -> None:
-    picture = legend_rgb(101)
-    assert picture[50, 99].tolist() == pytest.approx([255, 0, 0], abs=12)
-    assert picture[50, 50].min() > 245
+def channels(argb: Argb) -> NDArray[np.int64]:
+    """Return (..., 4): alpha, red, green, blue."""
+    return np.asarray((argb[..., None].astype(np.int64) >> np.array([24, 16, 8, 0])) & 255, np.int64)
+
+
+def scattered() -> tuple[Float32, NDArray[np.bool_]]:
+    """Return motions of every direction, from none to three times a scale of 4 px, and which of them are known."""
+    random = np.random.default_rng(5)
+    angle, speed = random.uniform(0, 2 * np.pi, (60, 80)), random.uniform(0, 12, (60, 80))
+    uv = np.stack([speed * np.cos(angle), speed * np.sin(angle)], -1).astype(np.float32)
+    return uv, random.uniform(size=(60, 80)) > 0.1
+
+
+def test_the_table_has_the_colours_of_the_wheel() -> None:
+    uv, valid = scattered()
+    found, wanted = channels(flow_argb(uv, valid, 4.0, is_over=False)), flow_rgb(uv, valid, 4.0)
+    assert (found[..., 0] == 255).all()
+    speed = np.hypot(uv[..., 0], uv[..., 1])
+    sure = np.abs(speed - 4) > 0.1  # there the brightness jumps
+    assert np.abs(found[..., 1:] - wanted)[sure].max() <= 9
+    assert np.abs(found[..., 1:] - wanted)[sure].mean() < 1.5
+
+
+@pytest.mark.parametrize("under", [0, 120, 255])
+def test_over_a_picture_it_takes_the_place_of_white(under: int) -> None:
+    uv, valid = scattered()
+    argb = channels(flow_argb(uv, valid, 4.0, is_over=True))
+    assert (argb[..., 1:] <= argb[..., :1]).all()  # multiplied by alpha
+    seen = argb[..., 1:] + under * (255 - argb[..., :1]) / 255
+    strong = STRENGTH * np.minimum(np.hypot(uv[..., 0], uv[..., 1]) / 4, 1)[..., None]
+    unit = uv / np.maximum(np.hypot(uv[..., 0], uv[..., 1])[..., None], 1e-6) * 0.9999
+    hue = flow_rgb(unit.astype(np.float32), valid, 1.0)
+    slow = valid & (np.hypot(uv[..., 0], uv[..., 1]) < 3.9)
+    assert np.abs(seen - (strong * hue + (1 - strong) * under))[slow].max() < 9
+    assert (seen[~valid] == under).all()
+
+
+def test_far_beyond_the_table_the_direction_holds() -> None:
+    uv: Float32 = np.array([[[1e6, 2e5], [-3e5, 1e6], [1.2, 0.24]]], np.float32)
+    for is_over in (False, True):
+        found = channels(flow_argb(uv, np.ones((1, 3), bool), 1.0, is_over))
+        assert np.abs(found[0, 0] - found[0, 2]).max() <= 3
+        assert np.abs(found[0, 1] - found[0, 0]).max() > 50
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_the_legend_shows_each_motion_where_it_goes(is_over: bool) -> None:
+    picture = channels(legend_argb(101, is_over))
+    alpha = round(255 * (STRENGTH if is_over else 1))
+    for (u, v), rgb in EIGHT.items():
+        x, y = (round(50 + 47 * part / np.hypot(u, v)) for part in (u, v))
+        wanted = np.array(rgb) * alpha / 255
+        assert picture[y, x, 1:].tolist() == pytest.approx(wanted.tolist(), abs=22)
+    assert picture[50, 50].tolist() == pytest.approx([0] * 4 if is_over else [255] * 4, abs=5)
     assert not picture[0, 0].any()
     assert len(hues()) == 55

@@ -13,10 +13,12 @@ from PySide6.QtGui import QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from app.frame import ExpressionOutput, Frame, FrameResult
-from app.ui.overlay import ExpressionOverlay, annotate, ink_on, paint_output, track_colour
+from app.ui.overlay import Annotator, Overlays, ink_on, track_colour
 from device.backend import Cycles
 from models.results import Tracks
 from tests.app.ui.fakes import LABELS, result
+
+annotate = Annotator()
 
 
 def one_face(xyxy: tuple[float, float, float, float], detection_index: int = 0) -> FrameResult[ExpressionOutput]:
@@ -105,13 +107,13 @@ def test_annotate_works_in_another_thread() -> None:
 @pytest.mark.usefixtures("qapp")
 def test_drawing_is_cheap() -> None:
     """The goals are 1 ms and 1.5 ms; the bounds leave room for a busy machine."""
-    shown, overlay, target = result(1, (640, 480)), ExpressionOverlay(), QImage(640, 480, QImage.Format.Format_RGB32)
+    shown, overlays, target = result(1, (640, 480)), Overlays(), QImage(640, 480, QImage.Format.Format_RGB32)
     recorded = result(1, (400, 300))
     paint_ms, annotate_ms = [], []
     for _ in range(30):
         with QPainter(target) as painter:
             start = time.perf_counter()
-            paint_output(painter, shown, overlay)
+            overlays.paint(painter, shown)
             paint_ms.append((time.perf_counter() - start) * 1e3)
         start = time.perf_counter()
         annotate(recorded)

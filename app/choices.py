@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user may pick here, value by value, with the reason for each that cannot be used now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.backends import backend_reason, network_reason, resolve_backend
+from app.build import BUILT_TASKS, CLASSICAL_METHODS
+from app.config import BACKENDS, METHODS, PRECISIONS, TASKS, Settings
+from app.sources.camera import list_cameras
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value the user may pick; `reason` says why it cannot be used here, None = it can."""
+
+    value: str
+    label: str
+    reason: str | None = None
+
+
+def backend_choices(settings: Settings) -> list[Choice]:
+    """Return the backends; usable are those that run the chosen precision of the task's network."""
+    return [Choice(b, b, _network_reason_now(settings, b, settings.precision)) for b in BACKENDS]
+
+
+def precision_choices(settings: Settings) -> list[Choice]:
+    """Return the precisions; usable are those that the chosen backend runs."""
+    return [Choice(p, p, _network_reason_now(settings, settings.backend, p)) for p in PRECISIONS]
+
+
+def method_choices(settings: Settings) -> list[Choice]:
+    """Return the flow methods; the network is usable where backend and precision are."""
+    if settings.task != "flow":
+        return [Choice(m, m, f"task {settings.task} has no choice of method") for m in METHODS]
+    reasons = dict.fromkeys(METHODS) | {"net": _reason_now("flow", settings.backend, settings.precision)}
+    return [Choice(m, m, reasons[m]) for m in METHODS]
+
+
+def _network_reason_now(settings: Settings, backend: str, precision: str) -> str | None:
+    if settings.task == "flow" and settings.method in CLASSICAL_METHODS:
+        return f"method {settings.method} has no network"
+    return _reason_now(settings.task, backend, precision)
+
+
+def _reason_now(task: str, backend: str, precision: str) -> str | None:
+    """Return why the network of `task` cannot be used so at this moment, without waiting for a compiler."""
+    used = resolve_backend(backend, precision, wait=False)
+    if task not in BUILT_TASKS:
+        return backend_reason(used, precision, wait=False)
+    return network_reason(task, used, precision, wait=False)
+
+
+def task_choices() -> list[Choice]:
+    return [Choice(t, t, None if t in BUILT_TASKS else f"task {t} is not part of this version") for t in TASKS]
+
+
+def source_choices() -> list[Choice]:
+    """Return the cameras here by name, then the built-in sources."""
+    cameras = [Choice(f"camera:{c.number}", f"{c.name} ({c.path})") for c in list_cameras()]
+    return [*cameras, Choice("demo", "demo"), Choice("synthetic", "synthetic")]
