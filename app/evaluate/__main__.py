@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from app.config import BACKENDS, PRECISIONS, TRACKERS
+from app.config import BACKENDS, METHODS, PRECISIONS, TRACKERS
+from app.evaluate.camera_track import CAMERA_MOTIONS
 from app.evaluate.expression import evaluate_expression
 from app.evaluate.faces import evaluate_faces
-from app.evaluate.flow import METHODS, evaluate_flow
+from app.evaluate.flow import evaluate_flow
 from app.evaluate.track import evaluate_track
 from device.errors import AppError, BackendUnavailable
 
@@ -27,8 +28,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--backend", choices=BACKENDS, default="auto")
     parser.add_argument("--subset", choices=("all", "clean"), default="all", help="expression: rows that count")
     parser.add_argument("--tracker", choices=TRACKERS, default="sort", help="track")
-    parser.add_argument("--method", choices=(*METHODS, "net"), default="dis", help="flow")
+    parser.add_argument("--method", choices=METHODS, default="net", help="flow")
+    parser.add_argument("--passes", type=int, choices=range(1, 5), default=1, help="flow: net, above 1 in tiles too")
     parser.add_argument("--detections", type=Path, metavar="PATH", help="track: detections of another folder")
+    parser.add_argument("--camera-motion", choices=CAMERA_MOTIONS, default="none", help="track: from img1/")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the object to a file as well")
     parser.add_argument("--results", type=Path, metavar="DIR", help="raw results in the field's plain formats")
     return parser.parse_args(arguments)
@@ -41,11 +44,9 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
     if given.task == "faces":
         return evaluate_faces(given.data, given.results)
     if given.task == "track":
-        return evaluate_track(given.data, given.tracker, given.results, given.detections)
-    if given.task == "flow" and given.method in METHODS:
-        return evaluate_flow(given.data, given.method, given.results)
+        return evaluate_track(given.data, given.tracker, given.results, given.detections, given.camera_motion)
     if given.task == "flow":
-        raise BackendUnavailable(f"method {given.method} is not part of this version; use {', '.join(METHODS)}")
+        return evaluate_flow(given.data, given.method, given.results, given.precision, given.backend, given.passes)
     raise BackendUnavailable(f"task {given.task} is not part of this version; use expression, faces, flow or track")
 
 

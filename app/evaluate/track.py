@@ -9,7 +9,7 @@ MOTA and identity switches (CLEAR; Bernardin & Stiefelhagen 2008), IDF1 (Ristani
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.evaluate.camera_track import CAMERA_MOTIONS, CAMERAS, Camera, pictures, sequence_folder
 from app.evaluate.motchallenge import (
     MotSequence,
     Rows,
@@ -27,12 +28,13 @@ from app.evaluate.motchallenge import (
 )
 from app.tracking.assignment import iou_matrix
 from app.tracking.sort import Sort
-from app.tracking.tracker import Tracker
+from app.tracking.tracker import MovingTracker, Tracker
 from device.errors import AppError
-from models.results import Tracks
+from models.camera_motion import CameraMotion
+from models.results import Image, Tracks
 
 TABLE = "det/det.txt"
-TRACKERS: dict[str, Callable[[], Tracker]] = {"sort": Sort}
+TRACKERS: dict[str, Callable[[], MovingTracker]] = {"sort": Sort}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,20 +44,36 @@ class Run:
     sequence: MotSequence
     tracks: list[Tracks]
     seconds: NDArray[np.float64]
+    camera: CameraSteps | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CameraSteps:
+    """How the camera moved up to each frame, and the seconds it took to find that."""
+
+    motions: list[CameraMotion]
+    seconds: NDArray[np.float64]
 
 
 def evaluate_track(
-    data: Path, tracker: str = "sort", results: Path | None = None, detections: Path | None = None
+    data: Path,
+    tracker: str = "sort",
+    results: Path | None = None,
+    detections: Path | None = None,
+    camera_motion: str = "none",
 ) -> dict[str, Any]:
     """Run `tracker` over the MOTChallenge sequence or folder of sequences `data` and return its figures.
 
     `detections` is a folder with <sequence>/det/det.txt (or, for one sequence, det/det.txt) to track in the place of
     the sequences' own; its sequences that are not in `data` are timed only.
-    `results` gets <sequence>.txt with the tracks. Ratios are 0..1.
+    `results` gets <sequence>.txt with the tracks. Ratios are 0..1. `camera_motion` other than "none" tells the tracker
+    how the camera moved, found in the pictures of img1/ by corners (lk) or dense flow (flow).
     """
     if tracker not in TRACKERS:
         raise AppError(f"no tracker is called {tracker!r}: expected one of {', '.join(sorted(TRACKERS))}")
-    runs = [run_tracker(sequence, TRACKERS[tracker]()) for sequence in _read(data, detections)]
+    if camera_motion not in CAMERA_MOTIONS:
+        raise AppError(f"no camera motion is called {camera_motion!r}: expected one of {', '.join(CAMERA_MOTIONS)}")
+    runs = [_run(sequence, TRACKERS[tracker](), data, camera_motion) for sequence in _read(data, detections)]
     scored = [run for run in runs if run.sequence.truth is not None]
     if not scored:
         raise AppError(f"{data} holds no truth: expected gt/gt.txt in at least one sequence")
@@ -72,6 +90,7 @@ def evaluate_track(
         **_speed(runs),
         "tracker": tracker,
         "conditions": f"TrackEval, IoU 0.5 (HOTA: mean of 0.05 to 0.95), combined; detections: {source}; one thread",
+        **_camera_figures(runs, camera_motion),
         "per_item": figures,
     }
 
@@ -101,6 +120,41 @@ def run_tracker(sequence: MotSequence, tracker: Tracker) -> Run:
         tracks.append(tracker.update(found, t_ns))
         seconds.append(time.perf_counter() - start)
     return Run(sequence, tracks, np.array(seconds))
+
+
+def _run(sequence: MotSequence, tracker: MovingTracker, data: Path, camera_motion: str) -> Run:
+    if camera_motion == "none":
+        return run_tracker(sequence, tracker)
+    images = pictures(sequence_folder(data, sequence.name), sequence.n_frames)
+    return run_with_camera(sequence, tracker, CAMERAS[camera_motion](), images)
+
+
+def run_with_camera(sequence: MotSequence, tracker: MovingTracker, camera: Camera, images: Iterable[Image]) -> Run:
+    """The same, with the motion of the camera that `camera` sees in the pictures of the frames outside the tracks."""
+    tracks: list[Tracks] = []
+    motions, seconds, camera_seconds = [], [], []
+    for frame, (found, image) in enumerate(zip(detections_by_frame(sequence), images, strict=True), start=1):
+        start = time.perf_counter()
+        motions.append(camera(image, tracks[-1].xyxy if tracks else None))
+        seen = time.perf_counter()
+        tracker.move(motions[-1].beyond_noise((image.shape[1], image.shape[0])))
+        tracks.append(tracker.update(found, sequence.t_ns(frame)))
+        seconds.append(time.perf_counter() - seen)
+        camera_seconds.append(seen - start)
+    return Run(sequence, tracks, np.array(seconds), CameraSteps(motions, np.array(camera_seconds)))
+
+
+def _camera_figures(runs: list[Run], camera_motion: str) -> dict[str, Any]:
+    """Return what is known of the camera, nothing where it was not looked for."""
+    cameras = [run.camera for run in runs if run.camera is not None]
+    if not cameras:
+        return {}
+    known = [motion.is_known for steps in cameras for motion in steps.motions]
+    return {
+        "camera_motion": camera_motion,
+        "camera_known": float(np.mean(known)),
+        "camera_ms_p50": round(float(np.median(np.concatenate([steps.seconds for steps in cameras]))) * 1e3, 3),
+    }
 
 
 def _truth(run: Run) -> Rows:

@@ -72,6 +72,27 @@ class KalmanFilters:
         cov += moved
         var += noise
 
+    def move(self, matrix: Float64) -> None:
+        """Follow a camera: `matrix` (2, 3) = [A t] takes px of the picture before to px of this one.
+
+        Aharon et al., "BoT-SORT", 2022 (arXiv:2206.14651), section 3.2, on this state: centre <- A centre + t, its
+        velocity <- A v, area and its velocity times det A, aspect as it is (boxes stay upright); P <- B P B' with
+        the same B. Turning keeps P in its blocks where x and y have equal variances, as SORT's noises leave them;
+        where they have not, their new covariance is left out and the blocks stay positive definite. The identity
+        changes nothing, not a bit.
+        """
+        mean, var, cov = self.mean, self.var, self.cov
+        linear, grown = matrix[:, :2], float(np.linalg.det(matrix[:, :2]))
+        mean[:, :2] = mean[:, :2] @ linear.T + matrix[:, 2]
+        mean[:, N_MEASURED : N_MEASURED + 2] = mean[:, N_MEASURED : N_MEASURED + 2] @ linear.T
+        mean[:, [2, 6]] *= grown
+        squared = np.square(linear).T
+        var[:, :2] = var[:, :2] @ squared
+        var[:, N_MEASURED : N_MEASURED + 2] = var[:, N_MEASURED : N_MEASURED + 2] @ squared
+        cov[:, :2] = cov[:, :2] @ squared
+        var[:, [2, 6]] *= grown**2
+        cov[:, 2] *= grown**2
+
     def update(self, rows: NDArray[np.intp], measured: Float64, noise: Float64) -> None:
         """Correct the filters `rows` (M,) by `measured` (M, 4) with variances `noise` (4,) or (M, 4).
 

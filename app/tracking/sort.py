@@ -114,6 +114,19 @@ class Sort:
         self._confirm()
         return self._tracks(self._book["detection"])
 
+    def move(self, last_to_next: Float64) -> None:
+        """Tell how the camera moved, before the next frame's `update` or `predict`; without calls it stands still.
+
+        `last_to_next` (2, 3) takes px of the last frame given to px of the next one; it turns, scales and shifts, and
+        does not mirror. Velocities then count from what stands still in the scene, not from the picture's edge.
+        Raises ValueError for a map that is not finite or flattens or mirrors the picture.
+        """
+        if last_to_next.shape != (2, 3) or not np.isfinite(last_to_next).all():
+            raise ValueError(f"camera motion: expected a finite (2, 3) map, got {last_to_next.tolist()}")
+        if not np.linalg.det(last_to_next[:, :2]) > 0.0:
+            raise ValueError(f"camera motion: expected a determinant above 0, got {last_to_next.tolist()}")
+        self._filters.move(last_to_next)
+
     def predict(self, t_ns: int) -> Tracks:
         """Return the tracks of the last update as predicted at `t_ns`, for a frame in which nothing was searched."""
         self._advance(t_ns)

@@ -177,6 +177,16 @@ def test_from_picture_to_picture() -> None:
     assert camera(view(identity())[:400]).is_known
 
 
+def test_motion_in_the_noise_is_none_for_a_tracker() -> None:
+    still, slow, turning = (
+        CameraMotion(turn_about(MIDDLE, shift, turn), 50, 50)
+        for shift, turn in (((0.2, 0.2), 0.0), ((0.4, 0.0), 0.0), ((0.0, 0.0), 0.001))
+    )
+    np.testing.assert_array_equal(still.beyond_noise(SIZE_WH), identity())
+    np.testing.assert_array_equal(slow.beyond_noise(SIZE_WH), slow.matrix)
+    np.testing.assert_array_equal(turning.beyond_noise(SIZE_WH), turning.matrix)
+
+
 def test_small_pictures_are_no_error() -> None:
     for shape in ((1, 1, 3), (7, 300, 3), (31, 33, 3)):
         motion_between(np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8))
