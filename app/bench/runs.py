@@ -37,12 +37,12 @@ class RunFigures:
     frames: int
 
 
-def run_program(clip: Path, precision: str, backend: str, is_drawn: bool, frames: int | None) -> RunFigures:
+def run_program(clip: Path, flags: list[str], is_drawn: bool, frames: int | None) -> RunFigures:
     """Run `python -m app --headless --pace max`; drawn = with the annotated video encoded to /dev/null as well."""
     with tempfile.TemporaryDirectory() as folder:
         stats = Path(folder) / "stats.json"
         command = [sys.executable, "-m", "app", "--headless", "--source", str(clip), "--pace", "max"]
-        command += ["--precision", precision, "--backend", backend, "--stats", str(stats)]
+        command += [*flags, "--stats", str(stats)]
         command += ["--record", "/dev/null"] if is_drawn else []
         command += ["--frames", str(frames)] if frames else []
         cpu_s = timed(command)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instructions of the expression network on an emulated Cortex-A9: at low bits and in float.
+"""Instructions of a network on an emulated Cortex-A9: at low bits and in float.
 
 Counts repeat exactly, but they are not cycles: QEMU knows no cache, no pipeline and no memory. A figure is what
 `runs` evaluations take beyond one, divided by runs - 1, so that the start of the program does not count.
@@ -13,13 +13,25 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from device.lowbit import emulator
+from device.lowbit.descriptor import Descriptor
 from device.lowbit.library import Level
-from tests.arm.expression_shape import evaluate_float, float_input, float_layers, loaded_arena, low_bit_network
+from models.card import load_card
+from tests.arm import flow_shape
+from tests.arm.expression_shape import (
+    FloatLayer,
+    evaluate_float,
+    float_input,
+    float_layers,
+    loaded_arena,
+    low_bit_network,
+)
 from tests.arm.jobs import ArenaJob, float_job, float_output, split_answers
 from tests.arm.toolchain import (
     COMPILER,
@@ -43,6 +55,32 @@ FLOAT_VARIANTS = {"float": (), "float, vectors": ("-ffast-math", "-DINPUTS=8")}
 LOW_BIT_VARIANTS = {"w1a2 NEON": Level.NEON, "w1a2 plain C": Level.PLAIN}
 
 
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is counted: descriptor words on an arena, and the float layers; as a chain, or each by itself."""
+
+    arena: NDArray[np.uint8]
+    words: NDArray[np.uint32]
+    float_layers: tuple[FloatLayer, ...]
+    is_chain: bool
+
+
+def expression() -> Subject:
+    """Return the expression network with random numbers."""
+    _, arena, words = loaded_arena(low_bit_network())
+    return Subject(arena, words, float_layers(), is_chain=True)
+
+
+def flow() -> Subject:
+    """Return the flow network as committed; its float layers are counted one by one and added up."""
+    arena, words = flow_shape.loaded_arena()
+    width = int(load_card("flow_float").fields["training"]["recipe"]["width"])
+    return Subject(arena, words, flow_shape.float_layers(width), is_chain=False)
+
+
+SUBJECTS = {"expression": expression, "flow": flow}
+
+
 @dataclass(frozen=True)
 class Figures:
     """Instructions of one evaluation, of the whole network and of each layer by itself."""
@@ -52,9 +90,9 @@ class Figures:
     layers: tuple[float, ...]
 
 
-def count_low_bit(level: Level, counter: Path, driver: Path, runs: int) -> Figures:
+def count_low_bit(subject: Subject, level: Level, counter: Path, driver: Path, runs: int) -> Figures:
     """Count one kernel; raises RuntimeError when it does not leave the arena of the emulator."""
-    _, arena, words = loaded_arena(low_bit_network())
+    arena, words = subject.arena, subject.words
     expected = arena.copy()
     emulator.run(expected, words)
     job = ArenaJob(arena, words, level)
@@ -68,20 +106,28 @@ def count_low_bit(level: Level, counter: Path, driver: Path, runs: int) -> Figur
         first, all_runs = (count_instructions(counter, driver, stream) for stream in streams)
         return (all_runs - first) / (n - 1)
 
-    layers = tuple(count(slice(i, i + 1), LAYER_RUNS) for i in range(len(words)))
+    layers = tuple(count(rows, LAYER_RUNS) for rows in layer_rows(words))
     return Figures(FLAGS, count(slice(None), runs), layers)
 
 
-def count_float(more: tuple[str, ...], counter: Path, folder: Path, runs: int) -> Figures:
+def layer_rows(words: NDArray[np.uint32]) -> list[slice]:
+    """Return the descriptors of each layer: bands of its rows that follow each other and share their constants."""
+    constants = [Descriptor.decode([int(word) for word in row]).constants for row in words]
+    starts = [i for i, address in enumerate(constants) if i == 0 or address != constants[i - 1]]
+    return [slice(start, end) for start, end in pairwise([*starts, len(words)])]
+
+
+def count_float(subject: Subject, more: tuple[str, ...], counter: Path, folder: Path, runs: int) -> Figures:
     """Count the float network; raises RuntimeError when its output is not that of float64."""
-    program, layers = build("float_network", folder, *more), float_layers()
-    is_one_block, x = bool(more), float_input(layers[0])
-    found = float_output(emulate(program, float_job(layers, x, 1, is_one_block)), layers[-1])
-    error = float(np.abs(found - evaluate_float(layers, x)).max())
-    if not error < FLOAT_TOLERANCE:
-        raise RuntimeError(
-            f"float network: expected float64's output within {FLOAT_TOLERANCE}, got an error of {error}"
-        )
+    program, layers, is_one_block = build("float_network", folder, *more), subject.float_layers, bool(more)
+    for chain in [layers] if subject.is_chain else [(layer,) for layer in layers]:
+        x = float_input(chain[0])
+        found = float_output(emulate(program, float_job(chain, x, 1, is_one_block)), chain[-1])
+        error = float(np.abs(found - evaluate_float(chain, x)).max())
+        if not error < FLOAT_TOLERANCE:
+            raise RuntimeError(
+                f"float network: expected float64's output within {FLOAT_TOLERANCE}, got an error of {error}"
+            )
 
     def count(rows: slice, n: int) -> float:
         first = float_input(layers[rows][0])
@@ -90,10 +136,11 @@ def count_float(more: tuple[str, ...], counter: Path, folder: Path, runs: int) -
         return (all_runs - start) / (n - 1)
 
     by_layer = tuple(count(slice(i, i + 1), LAYER_RUNS) for i in range(len(layers)))
-    return Figures((*FLAGS, *more), count(slice(None), runs), by_layer)
+    network = count(slice(None), runs) if subject.is_chain else sum(by_layer)
+    return Figures((*FLAGS, *more), network, by_layer)
 
 
-def measure(runs: int) -> dict[str, Figures]:
+def measure(subject: Subject, runs: int) -> dict[str, Figures]:
     """Return the figures of all variants."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -101,17 +148,16 @@ def measure(runs: int) -> dict[str, Figures]:
         found = {}
         for variant, level in LOW_BIT_VARIANTS.items():
             print(f"counting {variant}", file=sys.stderr)
-            found[variant] = count_low_bit(level, counter, driver, runs)
+            found[variant] = count_low_bit(subject, level, counter, driver, runs)
         for variant, more in FLOAT_VARIANTS.items():
             print(f"counting {variant}", file=sys.stderr)
-            found[variant] = count_float(more, counter, folder, runs)
+            found[variant] = count_float(subject, more, counter, folder, runs)
     return found
 
 
-def report(found: dict[str, Figures], runs: int) -> dict[str, object]:
+def report(subject: Subject, found: dict[str, Figures], runs: int) -> dict[str, object]:
     """Return all that belongs to the figures as one JSON object."""
-    low = found["w1a2 NEON"].network
-    layers = float_layers()
+    low, layers = found["w1a2 NEON"].network, subject.float_layers
     return {
         "machine": f"{QEMU} -cpu cortex-a9",
         "qemu": first_line([QEMU, "--version"]),
@@ -134,9 +180,9 @@ def first_line(command: list[str]) -> str:
     return call(command, 60.0).stdout.decode().splitlines()[0]
 
 
-def table(found: dict[str, Figures]) -> str:
+def table(subject: Subject, found: dict[str, Figures]) -> str:
     """Return thousands of instructions, a row for each layer."""
-    layers = float_layers()
+    layers = subject.float_layers
     low = found["w1a2 NEON"].network
     rows = [["1000 instructions", "1000 MAC", *found]]
     for i, layer in enumerate(layers):
@@ -153,6 +199,7 @@ def table(found: dict[str, Figures]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.arm.count", description="count instructions on a Cortex-A9")
+    parser.add_argument("--net", choices=list(SUBJECTS), default="expression")
     parser.add_argument("--runs", type=int, default=11, help="evaluations of the longer of two runs (default 11)")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args(argv)
@@ -161,13 +208,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if lacking := missing_tools():
         print(lacking, file=sys.stderr)
         return 1
-    found = measure(arguments.runs)
-    print(table(found))
+    subject = SUBJECTS[arguments.net]()
+    found = measure(subject, arguments.runs)
+    print(table(subject, found))
     for name, figures in found.items():
         print(f"{name}: {COMPILER} {' '.join(figures.flags)}")
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(report(found, arguments.runs), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(report(subject, found, arguments.runs), indent=1) + "\n")
     ratio = found["float"].network / found["w1a2 NEON"].network
     if ratio < GATE:
         print(f"expected float to take {GATE:.0f} times the instructions of w1a2, got {ratio:.1f}", file=sys.stderr)

@@ -78,23 +78,24 @@ def loaded_arena(network: Network, seed: int = 0) -> tuple[Bundle, NDArray[np.ui
 
 @dataclass(frozen=True, eq=False)
 class FloatLayer:
-    """A float convolution: `weights` (O, I, k, k), `bias` (O,); rows x columns of its input."""
+    """A float convolution: `weights` (O, I, k, k), `bias` (O,), rows and columns of its input."""
 
     name: str
     weights: Array
     bias: Array
     stride: int
     pad: int
-    side_px: int
+    in_hw: tuple[int, int]
     is_relu: bool = True
 
     @property
-    def out_px(self) -> int:
-        return (self.side_px + 2 * self.pad - int(self.weights.shape[-1])) // self.stride + 1
+    def out_hw(self) -> tuple[int, int]:
+        height, width = ((n + 2 * self.pad - int(self.weights.shape[-1])) // self.stride + 1 for n in self.in_hw)
+        return height, width
 
     @property
     def macs(self) -> int:
-        return int(self.weights.size) * self.out_px**2
+        return int(self.weights.size) * self.out_hw[0] * self.out_hw[1]
 
 
 FLOAT_FORMS = (  # kernel, stride, pad, inputs, outputs
@@ -115,21 +116,31 @@ FLOAT_FORMS = (  # kernel, stride, pad, inputs, outputs
 def float_layers(seed: int = 0) -> tuple[FloatLayer, ...]:
     """Return the float twin; its input is a 48x48 picture."""
     rng = np.random.default_rng(seed)
-    layers, side_px = [], 48
-    for number, (k, stride, pad, n_in, n_out) in enumerate(FLOAT_FORMS, 1):
-        weights = (rng.standard_normal((n_out, n_in, k, k)) * np.sqrt(2 / (n_in * k * k))).astype(np.float32)
-        bias = (rng.standard_normal(n_out) * 0.1).astype(np.float32)
+    layers: list[FloatLayer] = []
+    for number, form in enumerate(FLOAT_FORMS, 1):
         is_last = number == len(FLOAT_FORMS)
-        name = "score" if is_last else f"conv{number}"
-        layers.append(FloatLayer(name, weights, bias, stride, pad, side_px, not is_last))
-        side_px = layers[-1].out_px
+        in_hw = layers[-1].out_hw if layers else (48, 48)
+        layers.append(float_layer(rng, "score" if is_last else f"conv{number}", form, in_hw, not is_last))
     return tuple(layers)
+
+
+def float_layer(
+    rng: np.random.Generator,
+    name: str,
+    form: tuple[int, int, int, int, int],
+    in_hw: tuple[int, int],
+    is_relu: bool = True,
+) -> FloatLayer:
+    """Return a layer of (kernel, stride, pad, inputs, outputs) with random numbers."""
+    k, stride, pad, n_in, n_out = form
+    weights = (rng.standard_normal((n_out, n_in, k, k)) * np.sqrt(2 / (n_in * k * k))).astype(np.float32)
+    bias = (rng.standard_normal(n_out) * 0.1).astype(np.float32)
+    return FloatLayer(name, weights, bias, stride, pad, in_hw, is_relu)
 
 
 def float_input(layer: FloatLayer, seed: int = 0) -> Array:
     """Return a random (C, H, W) input of `layer`."""
-    shape = (int(layer.weights.shape[1]), layer.side_px, layer.side_px)
-    return np.random.default_rng(seed).random(shape).astype(np.float32)
+    return np.random.default_rng(seed).random((int(layer.weights.shape[1]), *layer.in_hw)).astype(np.float32)
 
 
 def evaluate_float(layers: Sequence[FloatLayer], x: Array) -> NDArray[np.float64]:
@@ -137,11 +148,11 @@ def evaluate_float(layers: Sequence[FloatLayer], x: Array) -> NDArray[np.float64
     known = x.astype(np.float64)
     for layer in layers:
         padded = np.pad(known, ((0, 0), (layer.pad,) * 2, (layer.pad,) * 2))
-        k, reach = int(layer.weights.shape[-1]), (layer.out_px - 1) * layer.stride + 1
-        known = np.repeat(layer.bias.astype(np.float64)[:, None], layer.out_px**2, 1).reshape(-1, *(layer.out_px,) * 2)
+        k, (height, width) = int(layer.weights.shape[-1]), layer.out_hw
+        known = np.broadcast_to(layer.bias.astype(np.float64)[:, None, None], (len(layer.bias), height, width))
         for ky in range(k):
             for kx in range(k):
-                window = padded[:, ky : ky + reach : layer.stride, kx : kx + reach : layer.stride]
+                window = padded[:, ky :: layer.stride, kx :: layer.stride][:, :height, :width]
                 known = known + np.einsum("oi,ihw->ohw", layer.weights[:, :, ky, kx].astype(np.float64), window)
         known = np.maximum(known, 0) if layer.is_relu else known
     return known

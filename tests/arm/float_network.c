@@ -14,7 +14,7 @@
 #include <string.h>
 
 #ifdef INPUTS
-enum { PIXELS = 1, OUTPUTS = 8, MOST_OUTPUTS = 160 };
+enum { PIXELS = 1, OUTPUTS = 8, MOST_OUTPUTS = 256 };
 #else
 enum { PIXELS = 2, OUTPUTS = 8 };
 #endif

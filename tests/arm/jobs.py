@@ -49,7 +49,7 @@ def float_job(layers: Sequence[FloatLayer], x: Array, runs: int = 1, one_block: 
     parts = [np.array([runs, len(layers)], "<u4").tobytes()]
     for layer in layers:
         n_out, n_in, k, _ = layer.weights.shape
-        sizes = (n_in, n_out, k, layer.stride, layer.pad, layer.side_px, layer.side_px, int(layer.is_relu))
+        sizes = (n_in, n_out, k, layer.stride, layer.pad, *layer.in_hw, int(layer.is_relu))
         parts.append(np.array(sizes, "<u4").tobytes())
     for layer in layers:
         n_out, n_in, k, _ = layer.weights.shape
@@ -66,5 +66,4 @@ def float_job(layers: Sequence[FloatLayer], x: Array, runs: int = 1, one_block: 
 
 def float_output(printed: bytes, last: FloatLayer) -> Array:
     """Return the (C, H, W) output of the last layer."""
-    side = last.out_px
-    return np.frombuffer(printed, "<f4").reshape(side, side, -1).transpose(2, 0, 1)
+    return np.frombuffer(printed, "<f4").reshape(*last.out_hw, -1).transpose(2, 0, 1)

@@ -173,7 +173,7 @@ def test_fused_instructions_would_be_found(folder: Path) -> None:
 def test_float_network_is_right(folder: Path, flags: tuple[str, ...]) -> None:
     program = build("float_network", folder, *flags)
     layers = float_layers()
-    small = replace(layers[4], side_px=4)
+    small = replace(layers[4], in_hw=(4, 5))
     for layer in (layers[0], small, layers[-1]):
         x = float_input(layer)
         found = float_output(emulate(program, float_job([layer], x, 1, bool(flags))), layer)
@@ -200,11 +200,11 @@ def test_figures_are_told_as_table_and_json(capsys: pytest.CaptureFixture[str]) 
     layers = tuple(float(1000 * i) for i in range(1, len(float_layers()) + 1))
     names = (*count.LOW_BIT_VARIANTS, *count.FLOAT_VARIANTS)
     found = {name: count.Figures(FLAGS, 45_000.0 * (i + 1), layers) for i, name in enumerate(names)}
-    lines = count.table(found).splitlines()
+    lines = count.table(count.expression(), found).splitlines()
     assert lines[1].split() == ["conv1", "664", "1", "1", "1", "1"]
     assert lines[-2].split() == ["network", "89,059", "45", "90", "135", "180"]
     assert lines[-1].split() == ["times", "w1a2", "NEON", "1.0", "2.0", "3.0", "4.0"]
-    told = json.loads(json.dumps(count.report(found, 11)))
+    told = json.loads(json.dumps(count.report(count.expression(), found, 11)))
     assert told["machine"] == "qemu-arm -cpu cortex-a9"
     assert told["instructions"]["float"]["network"] == 135_000
     assert told["instructions"]["float"]["times w1a2 NEON"] == 3.0

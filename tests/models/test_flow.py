@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from device.backend import Tensors, TensorSpec
 from models.card import Card
 from models.flow import FlowNet, enlarged, flow_stride, joined_parts
 from models.flow_stem import CHANNELS
-from models.results import Flow, Image
+from models.results import Float32, Flow, Image
 
 UV = (3.0, -2.0)
 """The motion that every stand-in finds, px of 128x96."""
@@ -24,6 +24,8 @@ class Answer:
     """A backend that keeps what it was given and finds one motion everywhere."""
 
     name = "cpu"
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
 
     def __init__(self, source: TensorSpec, target: TensorSpec) -> None:
         self.inputs, self.outputs = (source,), (target,)
@@ -33,14 +35,13 @@ class Answer:
         (values,) = inputs.values()
         self.given.append(values)
         target = self.outputs[0]
+        motion = np.tile(np.array(UV, np.float32), 4)
         if len(target.shape) == 3:  # planes that add up
             planes = target.shape[0] // 8
-            raw = (
-                np.tile(np.array(UV, np.float32), 4 * planes)[:, None, None] / planes * np.ones((1, 24, 32), np.float32)
-            )
+            raw = np.broadcast_to(np.tile(motion / planes, planes)[:, None, None], target.shape)
         else:
-            raw = np.tile(np.array(UV, np.float32), 4) * np.ones((1, 24, 32, 1), np.float32)
-        return {target.name: target.stored(raw.astype(np.float32))}
+            raw = np.broadcast_to(motion, target.shape)
+        return {target.name: target.stored(cast("Float32", raw))}
 
     def close(self) -> None: ...
 

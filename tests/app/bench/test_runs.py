@@ -20,7 +20,7 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("is_drawn", [False, True])
 def test_figures_of_a_run(is_drawn: bool) -> None:
-    found = run_program(fetched(DEMO_CLIP), "int8", "cpu", is_drawn, 30)
+    found = run_program(fetched(DEMO_CLIP), ["--precision", "int8", "--backend", "cpu"], is_drawn, 30)
     assert found.frames == 30
     assert found.size == DEMO_CLIP
     assert 1 < found.fps < 10_000
@@ -31,7 +31,7 @@ def test_figures_of_a_run(is_drawn: bool) -> None:
 
 def test_program_that_fails_is_told_with_its_sentence(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"failed: no file at .*nothing\.mp4"):
-        run_program(tmp_path / "nothing.mp4", "float", "cpu", False, 5)
+        run_program(tmp_path / "nothing.mp4", ["--precision", "float"], False, 5)
 
 
 def test_command_that_fails() -> None:

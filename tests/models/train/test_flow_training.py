@@ -171,11 +171,11 @@ def test_converts_to_three_files(pairs: FlowPairs, tmp_path: Path, monkeypatch: 
     assert error[1] == pytest.approx(error[0], rel=0.1)
     assert operators(tmp_path / "flow_float.tflite").keys() == {"CONV_2D", "CONCATENATION", "RESIZE_NEAREST_NEIGHBOR"}
     first, second = pairs.grey[40].numpy()
-    for precision, backend in (("float", "cpu"), ("w1a2", "lowbit")):
-        card = load_card(f"flow_{precision}", cards_folder)
+    for name, backend in (("float", "cpu"), ("w1a2", "lowbit")):
+        card = load_card(f"flow_{name}", cards_folder)
         deployed = DeployedNet(card, open_backend(backend, tmp_path / card.file))
         with torch.inference_mode():
-            parts = seen(Precision(precision), pairs)(to_input(pairs.grey[40:41]))[0].numpy() * UNIT_PX
+            parts = seen(Precision(name), pairs)(to_input(pairs.grey[40:41]))[0].numpy() * UNIT_PX
         assert np.allclose(deployed.motion_of(first, second), joined_parts(parts), atol=1e-3 * np.abs(parts).max())
 
 
