@@ -91,6 +91,7 @@ soak: $(DEV) ## ten minutes on the demo: memory must not grow
 golden: $(DEV) ## record the golden files again
 	PYTHONPATH=. $(PY) tests/data/record_faces.py
 	$(PY) -m tests.device.lowbit.golden
+	$(PY) -m tests.device.lowbit.golden_networks
 count: $(DEV) ## instructions on an emulated Cortex-A9, low bits beside float; writes out/instructions.json
 	$(PY) -m tests.arm.count --json out/instructions.json $(ARGS)
 	$(PY) -m tests.arm.count --net flow --runs 3 --json out/instructions-flow.json
