@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from app.motion.swipes import Swipe
+from app.motion.zones import ZoneEvent, ZoneState
 from device.array import expect_array
 from device.backend import Cycles
 from models.results import Flow, Image, Tracks
@@ -57,6 +59,16 @@ class ExpressionOutput:
         expect_array("ExpressionOutput.prob", self.prob, (len(self.tracks), len(self.labels)), "float32")
 
 
+@dataclass(frozen=True)
+class Motion:
+    """What a flow says beyond its picture: motion in the user's zones, and swipes."""
+
+    zones: tuple[ZoneState, ...] = ()
+    events: tuple[ZoneEvent, ...] = ()  # of this frame; also the end in a zone that was just removed
+    swipe: Swipe | None = None  # that ended in this frame
+    last_swipe: Swipe | None = None  # the newest one so far: whoever misses a frame still hears of its swipe
+
+
 @dataclass(frozen=True, eq=False)
 class FlowOutput:
     """Task `flow`: the motion of the pixels of the frame processed before, `previous`, to this one.
@@ -74,6 +86,7 @@ class FlowOutput:
     dt_s: float  # between the two, of the picture's own time
     method: str  # "net", "dis", "farneback", "lk"
     epe_px: float | None = None  # mean end-point error where the truth is known
+    motion: Motion = Motion()
 
     def __post_init__(self) -> None:
         expect_array("FlowOutput.previous", self.previous, (None, None, 3), "uint8")
@@ -99,6 +112,18 @@ class FlowOutput:
 
 
 @dataclass(frozen=True, eq=False)
+class Steady:
+    """A frame's picture as a steadier camera would have seen it; `matrix` takes px of the frame to px of this one."""
+
+    image: Image  # (H, W, 3) RGB, as large as the frame's
+    matrix: NDArray[np.float64]  # (2, 3), a similarity
+
+    def __post_init__(self) -> None:
+        expect_array("Steady.image", self.image, (None, None, 3), "uint8")
+        expect_array("Steady.matrix", self.matrix, (2, 3), "float64")
+
+
+@dataclass(frozen=True, eq=False)
 class FrameResult(Generic[R]):
     """A task's output with the frame it was computed from."""
 
@@ -109,3 +134,4 @@ class FrameResult(Generic[R]):
     precision: str  # "float", "int8", as really used
     models: dict[str, str] = field(default_factory=dict)  # network name -> file in use
     cycles: Cycles | None = None  # of one inference on an accelerator, the last one so far
+    steady: Steady | None = None  # shown instead of the frame's own picture; None = that is shown

@@ -32,6 +32,8 @@ LONGEST_GAP_S = 1.0
 """After so long without a flow that says something, motion is over: nobody saw it go on."""
 LEAST_KNOWN_SHARE = 0.25
 """A zone of which less is known says nothing in this frame."""
+NOW_S = 0.2
+"""Time constant of what a zone shows while it moves: steady enough to be read, and soon true after a turn."""
 
 
 class ZoneError(AppError):
@@ -104,6 +106,17 @@ class ZoneEvent:
     share: float  # of the zone's pixels that moved, 0..1
 
 
+@dataclass(frozen=True)
+class ZoneState:
+    """How a zone is now, to draw it; events have means since the motion began instead."""
+
+    zone: Zone
+    is_known: bool = False  # enough of it was seen in the last frame to say anything
+    is_moving: bool = False  # an event has begun and not ended
+    direction_deg: float = 0.0  # of what moved over about the last NOW_S; 0 = right, 90 = down
+    speed: float = 0.0  # picture widths a second, likewise
+
+
 @dataclass
 class _Motion:
     """What is going on in one zone. Sums are weighted by time."""
@@ -115,13 +128,19 @@ class _Motion:
     share: float = 0.0
     speed: float = 0.0
     heading: Float64 = field(default_factory=lambda: np.zeros(2))
+    now_speed: float = 0.0
+    now_heading: Float64 = field(default_factory=lambda: np.zeros(2))
 
     def add(self, moving: Float32, share: float, dt_s: float) -> None:
         """Take in the velocities (N, 2) of the moving pixels of one frame."""
+        speed, heading = float(np.linalg.norm(moving, axis=1).mean()), moving.mean(axis=0, dtype=np.float64)
+        keep = math.exp(-dt_s / NOW_S) if self.weight else 0.0
+        self.now_speed = keep * self.now_speed + (1 - keep) * speed
+        self.now_heading = keep * self.now_heading + (1 - keep) * heading
         self.weight += dt_s
         self.share += share * dt_s
-        self.speed += float(np.linalg.norm(moving, axis=1).mean()) * dt_s
-        self.heading += moving.mean(axis=0, dtype=np.float64) * dt_s
+        self.speed += speed * dt_s
+        self.heading += heading * dt_s
 
     def event(self, zone: Zone, kind: Literal["begin", "end"], t_ns: int) -> ZoneEvent:
         heading = direction_deg(self.heading)
@@ -134,12 +153,10 @@ class ZoneWatch:
 
     def __init__(self, zones: Sequence[Zone], is_steady: bool = True) -> None:
         """`is_steady`: whether the camera stands still; else the picture's own motion is taken off (see `update`)."""
-        names = [zone.name for zone in zones]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ZoneError(f"two zones are called {repeated[0]!r}, expected different names; rename one of them")
+        expect_names(zones)
         self.zones = tuple(zones)
         self._is_steady = is_steady
+        self._known: set[str] = set()
         self._motions: dict[str, _Motion] = {}
         self._masks: list[Mask] = []
         self._shape = (0, 0)
@@ -156,6 +173,7 @@ class ZoneWatch:
         than LONGEST_GAP_S) changes nothing, but after LONGEST_GAP_S, or where time runs back, running events end.
         """
         events = self._end_stale(t_ns)
+        self._known = set()
         found = velocity_of(flow, dt_s, size_wh) if dt_s <= LONGEST_GAP_S else None
         if found is None:
             return events
@@ -168,10 +186,35 @@ class ZoneWatch:
         for zone, mask in zip(self.zones, self._masks_of(known.shape), strict=True):
             seen = mask & known
             if seen.sum() >= LEAST_KNOWN_SHARE * mask.sum():
+                self._known.add(zone.name)
                 events += self._step(zone, velocity[seen], dt_s, t_ns)
             else:
                 events += self._end_unseen(zone, t_ns)
         return events
+
+    def use(self, zones: Sequence[Zone]) -> list[ZoneEvent]:
+        """Watch these zones from now on; return the ends of what goes on in zones that are gone or have changed.
+
+        What goes on in a zone that stays as it was goes on. Raises ZoneError where two have one name.
+        """
+        expect_names(zones)
+        gone = [(zone, self._motions.pop(zone.name)) for zone in self.zones if self._is_gone(zone, zones)]
+        self.zones = tuple(zones)
+        self._shape = (0, 0)  # other masks
+        return [motion.event(zone, "end", motion.last_ns) for zone, motion in gone if motion.is_told]
+
+    def _is_gone(self, zone: Zone, zones: Sequence[Zone]) -> bool:
+        return zone.name in self._motions and zone not in zones
+
+    def states(self) -> tuple[ZoneState, ...]:
+        """Return how each zone is after the last update."""
+        return tuple(self._state(zone) for zone in self.zones)
+
+    def _state(self, zone: Zone) -> ZoneState:
+        motion, is_known = self._motions.get(zone.name), zone.name in self._known
+        if motion is None or not motion.is_told:
+            return ZoneState(zone, is_known)
+        return ZoneState(zone, is_known, True, direction_deg(motion.now_heading), motion.now_speed)
 
     def moving(self) -> tuple[str, ...]:
         """Return the names of the zones with an event that has begun and not ended, to draw them so."""
@@ -222,6 +265,14 @@ class ZoneWatch:
             self._shape = (height, width)
             self._masks = [zone_mask(zone.corners, self._shape) for zone in self.zones]
         return self._masks
+
+
+def expect_names(zones: Sequence[Zone]) -> None:
+    """Raise ZoneError where two zones have one name."""
+    names = [zone.name for zone in zones]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ZoneError(f"two zones are called {repeated[0]!r}, expected different names; rename one of them")
 
 
 def moving_part(zone: Zone, velocity: Float32, factor: float) -> tuple[Float32, float]:

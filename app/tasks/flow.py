@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
 from app.frame import FlowOutput, Frame
+from app.motion.zones import Zone
 from app.runtime.meters import StageTimes
 from app.runtime.pipeline import NetworkChoice
+from app.tasks.motion import MotionWatch
 from device.backend import Counted
 from models.results import Float32, Flow, Image
 
@@ -33,11 +36,12 @@ class FlowMethod(Protocol):
 
 
 class FlowTask:
-    """Runs in the inference thread; `select` may be called from any thread and takes effect at the next frame."""
+    """Runs in the inference thread; `select` and `watch` may be called from any thread and hold from the next frame on."""
 
     def __init__(self, flow_between: FlowMethod, method: str, choice: NetworkChoice) -> None:
         self.times = StageTimes()
         self.in_use = choice
+        self._motion = MotionWatch()
         self._before: Frame | None = None
         self.select(flow_between, method, choice)
 
@@ -45,11 +49,22 @@ class FlowTask:
         """Use another method, or another network, from the next frame on; the frame before stays known."""
         self._next = flow_between, method, choice
 
+    def watch(self, zones: Sequence[Zone]) -> None:
+        """Watch these zones from the next frame on; raises ZoneError where two have one name."""
+        self._motion.watch(zones)
+
     def __call__(self, frame: Frame) -> FlowOutput:
         flow_between, method, self.in_use = self._next
         before, self._before = self._before, frame
         if before is None or not is_followed(before, frame):
-            return no_flow(frame, method)
+            output = no_flow(frame, method)
+        else:
+            output = self._compare(before, frame, flow_between, method)
+        with self.times.stage("motion"):
+            return dataclasses.replace(output, motion=self._motion(output, frame.t_ns))
+
+    def _compare(self, before: Frame, frame: Frame, flow_between: FlowMethod, method: str) -> FlowOutput:
+        """Return the flow from one frame to the next, with its error where that can be known."""
         with self.times.stage("flow"):
             flow = known_part(flow_between(before.image, frame.image))
         if isinstance(flow_between, Counted) and flow_between.last_cycles is not None:
