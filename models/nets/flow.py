@@ -34,13 +34,14 @@ class FlowNet(nn.Module):
         self,
         precision: Precision = Precision.FLOAT,
         width: int = WIDTH,
-        planes: int | None = None,
-        last: Precision | None = None,
+        planes: int = PLANES,
     ) -> None:
+        """`planes` of the last layer at low bits; 0 gives it float weights, to see what they would gain."""
         super().__init__()
         near, middle, far = width, width * 3 // 2, width * 2
         self.precision, self.width = precision, width
-        self.planes = planes or (1 if (last or precision) == Precision.FLOAT else PLANES)
+        last = Precision.FLOAT if planes == 0 else precision
+        self.planes = 1 if last == Precision.FLOAT else planes
         self.cells = Block(CHANNELS, near, 1, precision=precision)
         self.near = Block(near, near, 3, precision=precision)
         self.near_down = Block(near, near // 2, 3, precision=precision)
@@ -54,7 +55,7 @@ class FlowNet(nn.Module):
         self.middle_up = Block(middle, near, 3, precision=precision)
         self.both_near = Block(2 * near, near, 3, precision=precision)
         self.last = Block(near, near, 3, precision=precision)
-        self.motion = Convolution(near, self.planes * 2 * PARTS, 3, bias=True, precision=last or precision)
+        self.motion = Convolution(near, self.planes * 2 * PARTS, 3, bias=True, precision=last)
 
     def forward(self, scores: Tensor) -> Tensor:
         """Return motions (N, 8, 24, 32) in UNIT_PX, channel 2 part + axis, of the stem's (N, 300, 24, 32), 0..1."""

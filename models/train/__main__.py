@@ -90,7 +90,7 @@ def train_flow(arguments: argparse.Namespace, recipe: flow.Recipe) -> None:
     pairs = flow.draw_pairs(photos, recipe.pairs, flow.VALIDATION_SEED + 1 + recipe.seed)
     validation = flow.draw_pairs(held_out, flow.N_VALIDATION, flow.VALIDATION_SEED)
     torch.manual_seed(recipe.seed)
-    net = FlowNet(recipe.precision, recipe.width)
+    net = FlowNet(recipe.precision, recipe.width, recipe.planes)
     if arguments.start:
         start_from(net, arguments.start, recipe.precision, net.blocks())
     training = flow.Training(recipe, net, arguments.out, pairs, validation)

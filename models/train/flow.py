@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from models.flow_stem import CELL_PX, CHANNELS, HEIGHT_PX, WIDTH_PX, open_kernels, stem
 from models.lowbit.modules import Precision
-from models.nets.flow import UNIT_PX, FlowNet
+from models.nets.flow import PLANES, UNIT_PX, FlowNet
 from models.results import Image
 from models.train import training
 from models.train.flow_scenes import scenes
@@ -33,7 +33,10 @@ GAIN, OFFSET, NOISE = 0.05, 5.0, 3.0
 
 @dataclass(frozen=True)
 class Recipe(training.Recipe):
-    """The recipe of the flow network; `width` is that of the first layer, `pairs` are drawn anew with each seed."""
+    """The recipe of the flow network; `width` is that of the first layer, `pairs` are drawn anew with each seed.
+
+    `planes` of the last layer at low bits; 0 gives it float weights.
+    """
 
     epochs: int = 8
     batch: int = 16
@@ -42,6 +45,7 @@ class Recipe(training.Recipe):
     warmup_epochs: float = 0.25
     clip_norm: float = 1.0
     width: int = 64
+    planes: int = PLANES
     pairs: int = 26_000
 
 

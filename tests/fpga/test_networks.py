@@ -16,10 +16,11 @@ from device.lowbit.compiler import compile_network
 from device.lowbit.descriptor import Descriptor, ErrorCode, Op
 from device.lowbit.emulator import Arena
 from device.lowbit.layout import pack_codes
-from device.lowbit.linker import link
+from device.lowbit.linker import link, unlink
 from device.lowbit.program import DESCRIPTOR_BYTES, RECORD_BYTES, Bundle, Program
 from fpga.sim.board import IDEAL, SimulatedBoard, Timing, new_memory
-from fpga.sim.build import ROOT, Variant
+from fpga.sim.build import Variant
+from models.card import WEIGHTS
 from tests.device.lowbit.networks import pyramid, tall
 from tests.fpga.shapes import flow_depth3, lmnet_v1
 
@@ -33,7 +34,8 @@ MACS_PER_CYCLE = 4 * 32 * 32
 @cache
 def bundles() -> dict[str, Bundle]:
     return {
-        "expression": load_bundle(ROOT / "models" / "weights" / "expression_w1a2.json"),
+        "expression": load_bundle(WEIGHTS / "expression_w1a2.json"),
+        "own flow": load_bundle(WEIGHTS / "flow_w1a2.json"),
         "lmnet": link([compile_network(lmnet_v1())], slots=1),
         "flow": link([compile_network(flow_depth3())], slots=1),
     }
@@ -77,7 +79,7 @@ def check_program(simulator: Path, bundle: Bundle, program: Program, timing: Tim
     return board
 
 
-@pytest.mark.parametrize("name", ["expression", "lmnet", "flow"])
+@pytest.mark.parametrize("name", ["expression", "own flow", "lmnet", "flow"])
 @pytest.mark.parametrize("timing", [IDEAL, Timing(25, 12, 3)], ids=["ideal", "25-percent"])
 def test_network_equals_the_emulator(
     simulator: Path,
@@ -106,7 +108,7 @@ def test_network_equals_the_emulator(
         assert abs(sum(taken) / sum(model) - 1) <= TOLERANCE
 
 
-@pytest.mark.parametrize("name", ["lmnet", "flow"])
+@pytest.mark.parametrize("name", ["own flow", "lmnet", "flow"])
 def test_the_array_is_busy_on_big_layers(
     simulator: Path, name: str, variant: Variant, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,15 +129,22 @@ def test_the_array_is_busy_on_big_layers(
         assert share >= BUSY or not is_bound_by_the_array or variant.px != 4
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_two_networks_share_one_ring(simulator: Path, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    bundle = link([compile_network(pyramid()), compile_network(tall())], slots=2, ring_log2=5)
+def committed() -> Bundle:
+    """Return the committed networks in one bundle, as the bundle command makes it."""
+    programs = {"expression": "expression", "own flow": "flow"}
+    return link([unlink(bundles()[name], program) for name, program in programs.items()])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, None], ids=["seed 0", "seed 1", "seed 2", "expression and flow"])
+def test_two_networks_share_one_ring(simulator: Path, seed: int | None) -> None:
+    number = 0 if seed is None else seed
+    rng, small = np.random.default_rng(number), [pyramid(), tall()]
+    bundle = committed() if seed is None else link([compile_network(each) for each in small], slots=2, ring_log2=5)
     first, second = bundle.programs.values()
     jobs = [(int(rng.integers(2)), int(rng.integers(2))) for _ in range(10)]
     arena = filled_arena(bundle, rng)
     expected = arena.copy()
-    board = SimulatedBoard(arena, Timing(10 * seed, 3 + 9 * seed, seed), simulator)
+    board = SimulatedBoard(arena, Timing(10 * number, 3 + 9 * number, number), simulator)
     board.reset(bundle.ring)
     for which, slot in jobs:
         words = bundle.slot_words((first, second)[which], slot)
