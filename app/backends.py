@@ -14,7 +14,7 @@ from models.card import card_names
 log = logging.getLogger(__name__)
 
 CARDS: dict[str, dict[str, str]] = {
-    task: {precision: f"{task}_{precision}" for precision in PRECISIONS} for task in ("expression", "flow")
+    task: {precision: f"{task}_{precision}" for precision in PRECISIONS} for task in ("expression", "flow", "pose")
 }
 """The card of each task's network by precision."""
 PRECISIONS_OF = {"cpu": ("float", "int8"), "lowbit": ("w1a2",), "fpga": ("w1a2",), "fpga-sim": ("w1a2",)}

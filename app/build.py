@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from app.backends import CARDS, auto_backends, network_reason, resolve_backend
 from app.config import ConfigError, Settings
 from app.frame import FrameResult
+from app.motion.zones import Zone
+from app.opened_networks import NetworkFacts as NetworkFacts
+from app.opened_networks import Networks as Networks
 from app.output.events import open_events
 from app.output.queued_file import QueuedFile
 from app.output.recorder import Annotate, open_recorder
@@ -25,155 +24,15 @@ from app.sources.opening import open_source
 from app.tasks.expression import ExpressionTask
 from app.tasks.faces import FACE_TRACKING, FaceFinder
 from app.tasks.flow import FlowMethod, FlowTask
+from app.tasks.pose import PoseTask
+from app.tasks.steady import SteadyPicture
 from app.tracking.sort import Sort
-from device.backend import Cycles
-from device.errors import BackendError, BackendUnavailable
-from device.registry import is_simulated, open_backend
-from device.timed import TimedBackend
-from models.blazeface import FaceDetector
-from models.card import Card, load_card
+from models.camera_motion import CornerCamera
 from models.classical_flow import Dis, Farneback, LucasKanade, Reduced
-from models.expression import ExpressionClassifier
-from models.flow import FlowNet
 
-log = logging.getLogger(__name__)
-
-BUILT_TASKS = ("expression", "flow")
+BUILT_TASKS = ("expression", "flow", "pose")
 CLASSICAL_METHODS: dict[str, Callable[[], FlowMethod]] = {"dis": Dis, "farneback": Farneback, "lk": LucasKanade}
 """Of task flow, besides "net"."""
-N = TypeVar("N", ExpressionClassifier, FlowNet)
-RECENT_NS = 1_000_000_000
-"""What the window calls "now": a second."""
-
-
-@dataclass(frozen=True)
-class NetworkFacts:
-    """An opened network: bits by part of it, as its card has them, and the median run time of the last second.
-
-    `cycles` are those of its last run, where the device counts them.
-    """
-
-    bits: dict[str, Any]
-    ms_p50: float
-    cycles: Cycles | None = None
-
-
-class Variants(Generic[N]):
-    """The network of one task, at each backend and precision that was asked for so far."""
-
-    def __init__(self, task: str, new: Callable[[Card, TimedBackend], N], networks: Networks) -> None:
-        self.opened: dict[tuple[str, str], tuple[N, TimedBackend]] = {}
-        self._task, self._networks = task, networks
-        self._new: Callable[[Card, TimedBackend], N] = new
-
-    def named(self, backend: str, precision: str) -> N:
-        """Return the network of a named backend; raises BackendUnavailable with the reason."""
-        reason = network_reason(self._task, backend, precision)
-        if reason is not None:
-            raise BackendUnavailable(reason)
-        key = (backend, precision)
-        with self._networks.lock:
-            if key not in self.opened:
-                card, timed = self._networks.open(load_card(CARDS[self._task][precision]), backend)
-                self.opened[key] = self._new(card, timed), timed
-            return self.opened[key][0]
-
-    def choose(self, backend: str, precision: str) -> N:
-        """Return the network of a named backend, for `auto` of the first that opens; raises BackendUnavailable."""
-        for name in auto_backends(precision) if backend == "auto" else ():
-            try:
-                return self.named(name, precision)
-            except BackendError as error:
-                log.info("backend auto: %s not used: %s", name, error)
-        return self.named(resolve_backend(backend, precision), precision)
-
-    def facts(self, backend: str, precision: str) -> NetworkFacts | None:
-        """Return what is known of it there, None where it has not been opened."""
-        with self._networks.lock:
-            found = [(n, t) for (_, p), (n, t) in self.opened.items() if (t.name, p) == (backend, precision)]
-        for network, timed in found:
-            recent_ms = timed.ms_p50(time.perf_counter_ns() - RECENT_NS)
-            return NetworkFacts(network.card.fields["bits"], recent_ms, timed.last_cycles)
-        return None
-
-
-class Networks:
-    """The loaded networks of this process: each is opened once and stays, so that a switch costs nothing.
-
-    Any thread may ask; the networks themselves are run by one inference thread at a time.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._expression = Variants("expression", ExpressionClassifier, self)
-        self._flow = Variants("flow", FlowNet, self)
-        self._detectors: dict[str, FaceDetector] = {}
-        self._opened: list[tuple[Card, TimedBackend]] = []
-
-    def face_detector(self, card: str) -> FaceDetector:
-        """Return `blazeface_short` or `blazeface_full`."""
-        with self.lock:
-            if card not in self._detectors:
-                self._detectors[card] = FaceDetector(*self.open(load_card(card), "cpu"))
-            return self._detectors[card]
-
-    def expression(self, backend: str, precision: str) -> ExpressionClassifier:
-        """Return the expression network; raises BackendUnavailable with the reason."""
-        return self._expression.named(backend, precision)
-
-    def choose_expression(self, backend: str, precision: str) -> ExpressionClassifier:
-        """Return the network of a named backend, for `auto` of the first that opens; raises BackendUnavailable."""
-        return self._expression.choose(backend, precision)
-
-    def flow(self, backend: str, precision: str) -> FlowNet:
-        """Return the flow network; raises BackendUnavailable with the reason."""
-        return self._flow.named(backend, precision)
-
-    def choose_flow(self, backend: str, precision: str) -> FlowNet:
-        """Return the network of a named backend, for `auto` of the first that opens; raises BackendUnavailable."""
-        return self._flow.choose(backend, precision)
-
-    def facts(self, task: str, backend: str, precision: str) -> NetworkFacts | None:
-        """Return what is known of the network of a task, None where it has not been opened."""
-        return (self._flow if task == "flow" else self._expression).facts(backend, precision)
-
-    def __enter__(self) -> Networks:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        with self.lock:
-            for _, backend in self._opened:
-                backend.close()
-            self._expression.opened.clear()
-            self._flow.opened.clear()
-            self._detectors.clear()
-            self._opened.clear()
-
-    def figures(self) -> list[dict[str, Any]]:
-        """Return name, sha256 and median run time (ms) of the networks that have run, and what their device counted."""
-        rows = [(card, round(backend.ms_p50(), 4), backend) for card, backend in self._opened]
-        return [
-            {"name": card.name, "sha256": card.sha256, "ms_p50": ms, **counted(backend)}
-            for card, ms, backend in rows
-            if ms > 0
-        ]
-
-    def open(self, card: Card, backend: str) -> tuple[Card, TimedBackend]:
-        """Open the file of `card`; whoever calls holds `lock`, and gets it closed by `close`."""
-        timed = TimedBackend(open_backend(backend, card.verified_path()))
-        self._opened.append((card, timed))
-        return card, timed
-
-
-def counted(backend: TimedBackend) -> dict[str, Any]:
-    """Return the cycles of the last run, empty where the device counts none; simulated ones never look measured."""
-    cycles = backend.last_cycles
-    if cycles is None:
-        return {}
-    return {"cycles": cycles.n, "clock_hz": cycles.clock_hz, "simulated": is_simulated(backend.name)}
 
 
 def new_face_finder(networks: Networks) -> FaceFinder:
@@ -182,12 +41,23 @@ def new_face_finder(networks: Networks) -> FaceFinder:
     return FaceFinder(short, full, Sort(FACE_TRACKING))
 
 
-def new_task(settings: Settings, networks: Networks) -> ExpressionTask | FlowTask:
+def new_task(settings: Settings, networks: Networks) -> ExpressionTask | FlowTask | PoseTask:
     """Return the task with the network or the method of `settings`; raises AppError."""
     if settings.task == "flow":
         return FlowTask(*choose_method(settings, networks))
+    if settings.task == "pose":
+        pose = networks.choose_pose(settings.backend, settings.precision)
+        detector, every = networks.person_detector(), settings.detect_every
+        return PoseTask(detector, pose, pose.backend_name, settings.precision, every)
     network = networks.choose_expression(settings.backend, settings.precision)
-    return ExpressionTask(new_face_finder(networks), network, network.backend_name, settings.precision)
+    task = ExpressionTask(new_face_finder(networks), network, network.backend_name, settings.precision)
+    task.follow_camera(new_camera(settings))
+    return task
+
+
+def new_camera(settings: Settings) -> CornerCamera | None:
+    """Return what finds the motion of the camera for the tracker, None where that is not wanted."""
+    return CornerCamera() if settings.camera_motion == "lk" else None
 
 
 def choose_method(settings: Settings, networks: Networks) -> tuple[FlowMethod, str, NetworkChoice]:
@@ -229,25 +99,40 @@ class Program:
         has_flow = settings.task == "flow"
         opened = open_source(settings.source, settings.pace, has_flow)
         self.source, self.notice = opened.source, opened.notice
+        self._steady = SteadyPicture(settings.steady)
         inner = Listeners(self._deliver, listeners.on_error, listeners.on_lost, listeners.on_end)
-        self.pipeline = Pipeline(self.source, self.task, inner, settings.pace, max_frames)
+        self.pipeline = Pipeline(self.source, self.task, inner, settings.pace, max_frames, self._steady)
 
     def start(self) -> None:
         self._started_ns = time.monotonic_ns()
         self.pipeline.start()
 
     def select(self, settings: Settings) -> None:
-        """Use backend, precision and method of `settings` from the next frame on.
+        """Use backend, precision, method and camera motion of `settings` from the next frame on.
 
         Raises AppError and changes nothing where they cannot be used. Another task or source needs another program.
         """
         if isinstance(self.task, FlowTask):
             self.task.select(*choose_method(settings, self.networks))
+        elif isinstance(self.task, PoseTask):
+            pose = self.networks.choose_pose(settings.backend, settings.precision)
+            self.task.select(pose, pose.backend_name, settings.precision)
         else:
             network = self.networks.choose_expression(settings.backend, settings.precision)
             self.task.select(network, network.backend_name, settings.precision)
-        chosen = {name: getattr(settings, name) for name in ("backend", "precision", "method")}
+            if settings.camera_motion != self.settings.camera_motion:
+                self.task.follow_camera(new_camera(settings))
+        chosen = {name: getattr(settings, name) for name in ("backend", "precision", "method", "camera_motion")}
         self.settings = dataclasses.replace(self.settings, **chosen)
+
+    def watch(self, zones: Sequence[Zone]) -> None:
+        """Watch these zones from the next frame on, where the task has a flow; raises ZoneError for equal names."""
+        if isinstance(self.task, FlowTask):
+            self.task.watch(zones)
+
+    def steady(self, is_on: bool) -> None:
+        """Steady the picture shown and recorded from the next frame on, or no more."""
+        self._steady.switch(is_on)
 
     def record(self, path: Path) -> None:
         """Begin a video of the annotated picture; raises AppError when the file cannot be written."""

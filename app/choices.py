@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from app.backends import backend_reason, network_reason, resolve_backend
 from app.build import BUILT_TASKS, CLASSICAL_METHODS
-from app.config import BACKENDS, METHODS, PRECISIONS, TASKS, Settings
+from app.config import BACKENDS, CAMERA_MOTIONS, METHODS, PRECISIONS, TASKS, Settings
 from app.sources.camera import list_cameras
+
+CAMERA_MOTION_LABELS = {"none": "camera stands still", "lk": "camera is moved (Lucas-Kanade)"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,12 @@ def method_choices(settings: Settings) -> list[Choice]:
         return [Choice(m, m, f"task {settings.task} has no choice of method") for m in METHODS]
     reasons = dict.fromkeys(METHODS) | {"net": _reason_now("flow", settings.backend, settings.precision)}
     return [Choice(m, m, reasons[m]) for m in METHODS]
+
+
+def camera_motion_choices(settings: Settings) -> list[Choice]:
+    """Return what can tell the tracker of faces how the camera moves."""
+    reason = None if settings.task == "expression" else f"task {settings.task} tracks no faces"
+    return [Choice(m, CAMERA_MOTION_LABELS[m], reason) for m in CAMERA_MOTIONS]
 
 
 def _network_reason_now(settings: Settings, backend: str, precision: str) -> str | None:

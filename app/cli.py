@@ -18,7 +18,8 @@ from app.config import ConfigError, Settings
 class Command:
     """What the user asked for: settings, and what only holds for this run.
 
-    Raises ConfigError when an output would overwrite the source, the settings file or another output.
+    Raises ConfigError when an output would overwrite the source, the settings, the zones or another output, and for
+    zones that a run without a window would not use.
     """
 
     settings: Settings
@@ -32,6 +33,7 @@ class Command:
     stats: Path | None
     compare: str | None
     verbose: bool
+    zones: Path | None = None
 
     def __post_init__(self) -> None:
         files = {
@@ -40,11 +42,15 @@ class Command:
             "--stats": self.stats,
             "--source": Path(self.settings.source) if self.settings.source else None,
             "--config": self.settings_path,
+            "--zones": self.zones,
         }
         named = [(flag, path) for flag, path in files.items() if path is not None]
         for (output, path), (other, there) in combinations(named, 2):
-            if output not in ("--source", "--config") and is_same_file(path, there):
+            if output not in ("--source", "--config", "--zones") and is_same_file(path, there):
                 raise ConfigError(f"{output} {path} would overwrite the file of {other}; choose another place for one")
+        task = self.settings.task
+        if self.is_headless and self.zones is not None and task != "flow":
+            raise ConfigError(f"--zones {self.zones}: task {task} watches no zones; add --task flow, or leave it out")
 
 
 def is_same_file(a: Path, b: Path) -> bool:
@@ -64,7 +70,7 @@ def count(text: str) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser; it knows every choice of the contract, what this version lacks is refused with a reason."""
     out = argparse.ArgumentParser(
-        prog="python -m app", description="Expressions of faces, and optical flow, from a camera."
+        prog="python -m app", description="Expressions of faces, optical flow and poses of people, from a camera."
     )
     out.add_argument("--source", metavar="auto|demo|synthetic[:SEED]|camera:N|PATH", help="where frames come from")
     out.add_argument("--task", choices=config.TASKS, help="what is looked for")
@@ -76,12 +82,31 @@ def parser() -> argparse.ArgumentParser:
         help="of task flow: its network, or DIS, Farneback, Lucas-Kanade, which use neither --precision nor --backend",
     )
     out.add_argument("--tracker", choices=config.TRACKERS, help="what numbers the boxes")
+    out.add_argument(
+        "--camera-motion",
+        choices=config.CAMERA_MOTIONS,
+        help="of task expression: lk tells the tracker how a camera that is carried moves (by Lucas-Kanade corners)",
+    )
+    out.add_argument(
+        "--detect-every",
+        type=count,
+        metavar="N",
+        help="of task pose: look for people in every N-th frame, follow them in between",
+    )
+    out.add_argument("--steady", action="store_true", default=None, help="show and record a steadied picture")
     out.add_argument("--headless", action="store_true", help="no window: for servers, scripts and tests")
     out.add_argument("--frames", type=count, metavar="N", help="end after N captured frames")
     out.add_argument("--pace", choices=config.PACES, help="max: every frame in order, as fast as possible")
     out.add_argument("--record", type=Path, metavar="OUT.mp4", help="video of the annotated picture")
     out.add_argument("--events", type=Path, metavar="OUT.jsonl", help="one JSON object a frame")
     out.add_argument("--stats", type=Path, metavar="OUT.json", help="figures of the run")
+    out.add_argument(
+        "--zones",
+        type=Path,
+        metavar="FILE",
+        help="of task flow: zones of the picture to watch for motion, as the window draws and keeps them "
+        "(zones.json beside the settings); what begins and ends in them goes to --events",
+    )
     out.add_argument("--compare", metavar="BACKEND:PRECISION", help="not in this version")
     out.add_argument("--kiosk", action="store_true", default=None, help="full screen, no menus, no cursor")
     out.add_argument("--lang", choices=config.LANGUAGES, help="language of the window")
@@ -116,4 +141,5 @@ def parse(arguments: list[str] | None = None) -> Command:
         stats=given.stats,
         compare=given.compare,
         verbose=given.verbose,
+        zones=given.zones,
     )

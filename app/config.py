@@ -19,6 +19,7 @@ PRECISIONS = ("float", "int8", "w1a2")
 BACKENDS = ("auto", "cpu", "gpu", "lowbit", "fpga", "fpga-sim")
 METHODS = ("net", "dis", "farneback", "lk")
 TRACKERS = ("sort", "hybrid")
+CAMERA_MOTIONS = ("none", "lk")
 PACES = ("realtime", "max")
 LANGUAGES = ("en", "ja")
 ALLOWED = {
@@ -27,6 +28,7 @@ ALLOWED = {
     "backend": BACKENDS,
     "method": METHODS,
     "tracker": TRACKERS,
+    "camera_motion": CAMERA_MOTIONS,
     "pace": PACES,
     "lang": LANGUAGES,
 }
@@ -52,6 +54,9 @@ class Settings:
     kiosk: bool = False
     window_xywh: tuple[int, int, int, int] | None = None
     media_folder: str = ""  # where screenshots and recordings go; "" = the user's pictures folder
+    camera_motion: str = "none"  # what tells the tracker of task expression how the camera moves
+    steady: bool = False  # whether the picture shown, and recorded, is steadied
+    detect_every: int = 1  # of task pose: so many frames from one search for people to the next
 
 
 def with_setting(settings: Settings, name: str, value: str) -> Settings:
@@ -106,7 +111,7 @@ def _check_type(path: Path, key: str, value: Any) -> None:
             isinstance(value, list) and len(value) == 4 and all(type(v) is int and abs(v) < 100_000 for v in value)
         )
     else:
-        good = type(value) is type(getattr(Settings(), key))
+        good = type(value) is type(getattr(Settings(), key)) and (key != "detect_every" or value >= 1)
     if not good:
         raise ConfigError(f"{path}: {key} is {value!r}, expected a value like {getattr(Settings(), key)!r}")
 

@@ -13,7 +13,7 @@ from app.motion.swipes import Swipe
 from app.motion.zones import ZoneEvent, ZoneState
 from device.array import expect_array
 from device.backend import Cycles
-from models.results import Flow, Image, Tracks
+from models.results import N_KEYPOINTS, Flow, Image, Tracks
 
 R = TypeVar("R")
 
@@ -67,6 +67,20 @@ class Motion:
     events: tuple[ZoneEvent, ...] = ()  # of this frame; also the end in a zone that was just removed
     swipe: Swipe | None = None  # that ended in this frame
     last_swipe: Swipe | None = None  # the newest one so far: whoever misses a frame still hears of its swipe
+
+
+@dataclass(frozen=True, eq=False)
+class PoseOutput:
+    """Task `pose`: tracked people and, row by row, their keypoints; one that was not seen has a low score."""
+
+    tracks: Tracks
+    keypoints: NDArray[np.float32]  # (N, 17, 3): x px, y px, score 0..1
+    labels: tuple[str, ...]  # 17 names
+
+    def __post_init__(self) -> None:
+        expect_array("PoseOutput.keypoints", self.keypoints, (len(self.tracks), N_KEYPOINTS, 3), "float32")
+        if len(self.labels) != N_KEYPOINTS:
+            raise ValueError(f"PoseOutput.labels: expected {N_KEYPOINTS} names, got {len(self.labels)}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 from app.build import Networks, Program
 from app.cli import Command
+from app.motion.zone_file import load_zones
 from app.output.recorder import Annotate
 from app.output.stats import write_statistics
 from app.runtime.pipeline import Listeners
@@ -30,7 +31,9 @@ class HeadlessRun:
         self.error: Exception | None = None
         listeners = Listeners(lambda result: None, self._fail, self._report_loss, self._done.set)
         self._command = command
+        zones = () if command.zones is None else load_zones(command.zones)
         self._program = Program(command.settings, networks, listeners, annotate, command.frames)
+        self._program.watch(zones)
 
     def run(self) -> dict[str, Any]:
         """Return the figures. Raises AppError for a failure; TimeoutError for a thread that hangs at the end."""

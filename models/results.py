@@ -96,6 +96,43 @@ class ClassScores:
         expect_array("ClassScores.prob", self.prob, (None, len(self.labels)), "float32")
 
 
+N_KEYPOINTS = 17
+"""The keypoints of COCO: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, each pair left first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """Bodies. A keypoint that a network gave no number for has score 0 and stands in the middle of the box."""
+
+    keypoints: Float32  # (N, 17, 3): x px, y px, score 0..1
+    xyxy: Float32  # (N, 4) px
+    score: Float32  # (N,)
+
+    def __post_init__(self) -> None:
+        n = len(self.score)
+        expect_array("Poses.keypoints", self.keypoints, (n, N_KEYPOINTS, 3), "float32")
+        expect_array("Poses.xyxy", self.xyxy, (n, 4), "float32")
+        expect_array("Poses.score", self.score, (n,), "float32")
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    @staticmethod
+    def empty() -> Poses:
+        """Nobody."""
+        zeros = np.zeros((0, N_KEYPOINTS, 3), np.float32)
+        return Poses(zeros, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Poses:
+        """Return the rows `index` (integers or a mask)."""
+        return Poses(self.keypoints[index], self.xyxy[index], self.score[index])
+
+    def detections(self) -> Detections:
+        """Return the boxes alone."""
+        n = len(self)
+        return Detections(self.xyxy, self.score, np.zeros(n, np.int32), np.zeros((n, 0, 2), np.float32))
+
+
 @dataclass(frozen=True, eq=False)
 class Flow:
     """Motion of each pixel of a first picture to a second one of the same size; x right, y down."""

@@ -26,6 +26,9 @@ REPEATED = {
     "tflite.py",
     # the task and the evaluation of face detection
     "faces.py",
+    # the network of body poses, its task, its evaluation; the detector of people and its evaluation
+    "pose.py",
+    "persons.py",
 }
 
 

@@ -14,9 +14,12 @@ from app.evaluate.camera_track import CAMERA_MOTIONS
 from app.evaluate.expression import evaluate_expression
 from app.evaluate.faces import evaluate_faces
 from app.evaluate.flow import evaluate_flow
+from app.evaluate.persons import evaluate_persons
+from app.evaluate.pose import evaluate_pose
 from app.evaluate.track import evaluate_track
 from device.errors import AppError, BackendUnavailable
 
+BUILT = ("expression", "faces", "flow", "track", "persons", "pose")
 TASKS = ("expression", "track", "flow", "pose", "verify", "faces", "persons", "face")
 
 
@@ -47,7 +50,11 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
         return evaluate_track(given.data, given.tracker, given.results, given.detections, given.camera_motion)
     if given.task == "flow":
         return evaluate_flow(given.data, given.method, given.results, given.precision, given.backend, given.passes)
-    raise BackendUnavailable(f"task {given.task} is not part of this version; use expression, faces, flow or track")
+    if given.task == "persons":
+        return evaluate_persons(given.data, given.precision, given.backend, given.results)
+    if given.task == "pose":
+        return evaluate_pose(given.data, given.precision, given.backend, given.results)
+    raise BackendUnavailable(f"task {given.task} is not part of this version; use {', '.join(BUILT)}")
 
 
 def main() -> int:

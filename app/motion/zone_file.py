@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ FILE_NAME = "zones.json"
 """Beside the settings: `app.config.default_path().with_name(FILE_NAME)`."""
 WANTED = {"name": "a text", "corners": "a list of [x, y]", "direction": "degrees or null"}
 """What is not a plain number."""
+
+
+@dataclass(frozen=True)
+class KeptZones:
+    """Zones, and the file that keeps them; None = they hold until the program ends."""
+
+    zones: tuple[Zone, ...] = ()
+    path: Path | None = None
 
 
 def load_zones(path: Path) -> tuple[Zone, ...]:

@@ -174,6 +174,8 @@ class ZoneWatch:
         """
         events = self._end_stale(t_ns)
         self._known = set()
+        if not self.zones:
+            return events
         found = velocity_of(flow, dt_s, size_wh) if dt_s <= LONGEST_GAP_S else None
         if found is None:
             return events

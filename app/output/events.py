@@ -10,10 +10,11 @@ import json
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.frame import ExpressionOutput, FlowOutput, FrameResult
+from app.frame import ExpressionOutput, FlowOutput, FrameResult, Motion, PoseOutput
+from app.motion.zones import ZoneEvent
 from app.output.queued_file import QueuedFile
 from app.runtime.worker import OnError
-from models.results import MISSED
+from models.results import MISSED, Tracks
 
 QUEUE = 256
 
@@ -21,17 +22,19 @@ QUEUE = 256
 def event(result: FrameResult[Any]) -> dict[str, Any]:
     """Return the event of one frame; px rounded to 0.01, scores and probabilities to 1e-4."""
     height, width = result.frame.image.shape[:2]
-    of_task = flow_fields(result.output) if isinstance(result.output, FlowOutput) else face_fields(result.output)
+    if isinstance(result.output, FlowOutput):
+        of_task = flow_fields(result.output)
+    elif isinstance(result.output, PoseOutput):
+        of_task = pose_fields(result.output)
+    else:
+        of_task = face_fields(result.output)
     return {"seq": result.frame.seq, "t_ns": result.frame.t_ns, "size": [width, height], **of_task}
 
 
 def face_fields(output: ExpressionOutput) -> dict[str, Any]:
     tracks = [
         {
-            "id": int(output.tracks.track_id[k]),
-            "xyxy": [round(float(v), 2) for v in output.tracks.xyxy[k]],
-            "score": round(float(output.tracks.score[k]), 4),
-            "is_predicted": int(output.tracks.detection_index[k]) == MISSED,
+            **track_fields(output.tracks, k),
             "expression": {
                 "label": output.labels[int(output.prob[k].argmax())],
                 "probs": [round(float(p), 4) for p in output.prob[k]],
@@ -40,6 +43,27 @@ def face_fields(output: ExpressionOutput) -> dict[str, Any]:
         for k in range(len(output.tracks))
     ]
     return {"tracks": tracks}
+
+
+def pose_fields(output: PoseOutput) -> dict[str, Any]:
+    tracks = [
+        {**track_fields(output.tracks, k), "pose": {"keypoints": keypoint_rows(output.keypoints[k].tolist())}}
+        for k in range(len(output.tracks))
+    ]
+    return {"tracks": tracks}
+
+
+def keypoint_rows(keypoints: list[list[float]]) -> list[list[float]]:
+    return [[round(x, 2) + 0.0, round(y, 2) + 0.0, round(score, 4)] for x, y, score in keypoints]
+
+
+def track_fields(tracks: Tracks, k: int) -> dict[str, Any]:
+    return {
+        "id": int(tracks.track_id[k]),
+        "xyxy": [round(float(v), 2) for v in tracks.xyxy[k]],
+        "score": round(float(tracks.score[k]), 4),
+        "is_predicted": int(tracks.detection_index[k]) == MISSED,
+    }
 
 
 def flow_fields(output: FlowOutput) -> dict[str, Any]:
@@ -51,6 +75,27 @@ def flow_fields(output: FlowOutput) -> dict[str, Any]:
             "mean_uv": None if mean_uv is None else [round(v, 2) + 0.0 for v in mean_uv],  # + 0.0: never "-0.0"
             "max_px": None if max_px is None else round(max_px, 2),
         },
+        **motion_fields(output.motion),
+    }
+
+
+def motion_fields(motion: Motion) -> dict[str, Any]:
+    """Return what begins and ends in zones and the swipe, if any: nothing where there is neither zone nor swipe."""
+    if not motion.zones and not motion.events and motion.swipe is None:
+        return {}
+    swipe = motion.swipe
+    found = None if swipe is None else {"direction": swipe.direction, "speed": round(swipe.speed, 4)}
+    return {"motion": {"zones": [zone_fields(event) for event in motion.events], "swipe": found}}
+
+
+def zone_fields(event: ZoneEvent) -> dict[str, Any]:
+    return {
+        "name": event.zone,
+        "event": event.kind,
+        "since_ns": event.since_ns,
+        "direction_deg": round(event.direction_deg, 1) % 360.0,
+        "speed": round(event.speed, 4),
+        "share": round(event.share, 4),
     }
 
 

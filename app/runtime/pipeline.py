@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from app.frame import Frame, FrameResult
+from app.frame import Frame, FrameResult, Steady
 from app.runtime.latest import Closed, InOrder, Latest, Mailbox
 from app.runtime.meters import Percentiles, Rate, StageTimes
 from app.runtime.worker import Worker
@@ -35,6 +35,12 @@ class Task(Protocol):
     in_use: NetworkChoice
 
     def __call__(self, frame: Frame) -> Any: ...
+
+
+class Steadier(Protocol):
+    """Makes the picture that is shown instead of a frame's own, after its task; called by the inference thread only."""
+
+    def __call__(self, frame: Frame, output: Any, times: StageTimes) -> Steady | None: ...
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,12 @@ class Pipeline:
         listeners: Listeners,
         pace: Pace = "realtime",
         max_frames: int | None = None,
+        steadier: Steadier | None = None,
     ) -> None:
         self.pending: Mailbox[Frame] = Latest() if pace == "realtime" else InOrder()
         self.meters = PipelineMeters()
         self._source, self._task, self._listeners = source, task, listeners
+        self._steadier = steadier
         self._max_frames = max_frames
         self._is_lost = False
         self._running = threading.Event()
@@ -137,6 +145,7 @@ class Pipeline:
     def _infer_one(self) -> None:
         frame = self.pending.get()
         output = self._task(frame)
+        steady = self._steadier(frame, output, self._task.times) if self._steadier is not None else None
         stage_ms, used = self._task.times.take(), self._task.in_use
         now_ns = time.monotonic_ns()
         self.meters.processed += 1
@@ -144,7 +153,7 @@ class Pipeline:
         self.meters.latency_ms.add((now_ns - frame.captured_ns) / 1e6)
         for name, ms in stage_ms.items():
             self._add_stage(name, ms)
-        result = FrameResult(frame, output, stage_ms, used.backend, used.precision, used.models, used.cycles)
+        result = FrameResult(frame, output, stage_ms, used.backend, used.precision, used.models, used.cycles, steady)
         self._listeners.on_result(result)
 
     def _add_stage(self, name: str, ms: float) -> None:

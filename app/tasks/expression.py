@@ -12,7 +12,7 @@ import numpy as np
 from app.frame import ExpressionOutput, Frame
 from app.runtime.meters import StageTimes
 from app.runtime.pipeline import NetworkChoice
-from app.tasks.faces import FaceFinder
+from app.tasks.faces import CameraFollower, FaceFinder
 from models.expression import ExpressionClassifier
 from models.results import Float32
 
@@ -44,6 +44,7 @@ class ExpressionTask:
     def __init__(self, faces: FaceFinder, expression: ExpressionClassifier, backend: str, precision: str) -> None:
         self.times = StageTimes()
         self._faces, self._smoothing = faces, Smoothing()
+        self._camera: CameraFollower | None = None
         self.select(expression, backend, precision)
 
     def select(self, expression: ExpressionClassifier, backend: str, precision: str) -> None:
@@ -53,8 +54,16 @@ class ExpressionTask:
         if not hasattr(self, "in_use"):
             self.in_use = self._next[1]
 
+    def follow_camera(self, camera: CameraFollower | None) -> None:
+        """Tell the tracker how the camera moves from the next frame on, None = it is taken to stand still."""
+        self._camera = camera
+
     def __call__(self, frame: Frame) -> ExpressionOutput:
         network, self.in_use = self._next
+        camera = self._camera
+        if camera is not None:
+            with self.times.stage("camera"):
+                self._faces.follow_camera(camera, frame)
         with self.times.stage("detect"):
             faces = self._faces.detect(frame)
         with self.times.stage("track"):

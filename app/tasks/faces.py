@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from app.frame import Frame
 from app.tracking.sort import Sort, SortSettings
 from models.blazeface import FaceDetector, merge
+from models.camera_motion import CameraMotion
 from models.geometry import iou
 from models.results import NOT_SEARCHED, Detections, Float32, Image, Tracks
 
@@ -39,6 +41,13 @@ FACE_TRACKING = SortSettings(
 """How faces are tracked, where it differs from people: BlazeFace is right more often than a person detector, so two
 frames or one sure look are enough; a face is shown for 0.25 s after it was last seen, so that boxes do not flicker and
 a far face stays between two looks of the full range network."""
+
+
+class CameraFollower(Protocol):
+    """Finds how the camera moved since the picture given before; keeps state, one thread at a time."""
+
+    def __call__(self, image: Image, objects_xyxy: Float32 | None = None) -> CameraMotion:
+        """Return the motion to `image`; `objects_xyxy` (N, 4) px: what moved by itself in the picture before."""
 
 
 class FaceFinder:
@@ -74,6 +83,12 @@ class FaceFinder:
             return join([near.take(believed), far])
         near = near.take(~is_doubtful)
         return join([near, *self._look_closer(frame.image, near)])
+
+    def follow_camera(self, camera: CameraFollower, frame: Frame) -> None:
+        """Tell the tracker how the camera moved up to this frame, before `detect` and `track`; faces do not count."""
+        faces = None if self._tracks is None else self._tracks.xyxy
+        height, width = frame.image.shape[:2]
+        self._tracker.move(camera(frame.image, faces).beyond_noise((width, height)))
 
     def track(self, detections: Detections | None, t_ns: int) -> Tracks:
         """Return the faces at `t_ns` from what `detect` gave."""

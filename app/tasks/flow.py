@@ -36,7 +36,7 @@ class FlowMethod(Protocol):
 
 
 class FlowTask:
-    """Runs in the inference thread; `select` and `watch` may be called from any thread and hold from the next frame on."""
+    """Runs in the inference thread; `select` and `watch` may come from any thread and hold from the next frame on."""
 
     def __init__(self, flow_between: FlowMethod, method: str, choice: NetworkChoice) -> None:
         self.times = StageTimes()

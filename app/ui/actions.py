@@ -14,7 +14,7 @@ TASK_PREFIX = "task_"
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """One action; `name` is that of the method of `MainWindow` or `FlowSwitches` which does it.
+    """One action; `name` is that of the method of `MainWindow`, `FlowSwitches` or `MotionSwitches` that does it.
 
     `text` and `tip` are English sources.
     """
@@ -39,6 +39,7 @@ MENUS: dict[str, str] = {
     "file": QT_TRANSLATE_NOOP("Actions", "File"),
     "task": QT_TRANSLATE_NOOP("Actions", "Task"),
     "network": QT_TRANSLATE_NOOP("Actions", "Network"),
+    "motion": QT_TRANSLATE_NOOP("Actions", "Motion"),
     "view": QT_TRANSLATE_NOOP("Actions", "View"),
     "help": QT_TRANSLATE_NOOP("Actions", "Help"),
 }
@@ -156,6 +157,44 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Next flow scale"),
         QT_TRANSLATE_NOOP("Actions", "Which motion has its full colour: automatic, 2, 5, 10 or 20 px"),
         ("Z",),
+    ),
+    ActionSpec(
+        "toggle_zones",
+        "motion",
+        QT_TRANSLATE_NOOP("Actions", "Draw zones"),
+        QT_TRANSLATE_NOOP("Actions", "Drag rectangles that light up while something moves in them; Esc ends it"),
+        ("E",),
+        is_checkable=True,
+    ),
+    ActionSpec(
+        "remove_zone",
+        "motion",
+        QT_TRANSLATE_NOOP("Actions", "Remove zone"),
+        QT_TRANSLATE_NOOP("Actions", "Remove the zone under the mouse while zones are drawn, else the newest one"),
+        ("Del",),
+    ),
+    ActionSpec(
+        "remove_zones",
+        "motion",
+        QT_TRANSLATE_NOOP("Actions", "Remove all zones"),
+        QT_TRANSLATE_NOOP("Actions", "Remove every zone of the picture"),
+        ("Shift+Del",),
+    ),
+    ActionSpec(
+        "toggle_pages",
+        "motion",
+        QT_TRANSLATE_NOOP("Actions", "Pages"),
+        QT_TRANSLATE_NOOP("Actions", "Show pages that swipes of a hand turn"),
+        ("W",),
+        is_checkable=True,
+    ),
+    ActionSpec(
+        "toggle_steady",
+        "motion",
+        QT_TRANSLATE_NOOP("Actions", "Steady picture"),
+        QT_TRANSLATE_NOOP("Actions", "Take the shaking of the camera out of the picture and of what is recorded"),
+        ("K",),
+        is_checkable=True,
     ),
     ActionSpec(
         "toggle_pause",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF
@@ -33,12 +35,13 @@ def grid(uv: Float32, valid: NDArray[np.bool_], side: int) -> tuple[Float32, Flo
 
 def arrow_lines(output: FlowOutput, to_screen: QTransform, step_px: float, scale_px: float) -> list[QLineF]:
     """Return shafts and heads in px of the target, about `step_px` of it apart; `scale_px` is that of the colours."""
-    cell_px = output.stride * abs(to_screen.m11())
+    linear = np.array([[to_screen.m11(), to_screen.m12()], [to_screen.m21(), to_screen.m22()]])
+    zoom = math.sqrt(abs(to_screen.determinant()))
+    cell_px = output.stride * zoom
     side = max(1, round(step_px / cell_px)) if cell_px > 0 else 1
     centres, motions = grid(output.flow.uv, output.flow.valid, side)
-    zoom = np.array([to_screen.m11(), to_screen.m22()])
-    start = centres * output.stride * zoom + (to_screen.dx(), to_screen.dy())
-    along = motions * np.sign(zoom) * (0.9 * step_px / max(scale_px, 1e-6))
+    start = centres * output.stride @ linear + (to_screen.dx(), to_screen.dy())
+    along = motions @ linear * (0.9 * step_px / max(zoom * scale_px, 1e-6))
     length = np.hypot(along[:, 0], along[:, 1])
     along *= np.minimum(1, LONGEST * step_px / np.maximum(length, 1e-6))[:, None]
     drawn = length > LEAST * step_px

@@ -16,11 +16,13 @@ from PySide6.QtCore import QCoreApplication, QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QImage, QPainter, QPen, QTransform
 
 from app.frame import FlowOutput, FrameResult
+from app.motion.zones import Zone
 from app.ui.flow_arrows import arrow_lines
 from app.ui.flow_colours import Argb, flow_argb, legend_argb
 from app.ui.flow_figures import FlowFigures, scale_text
 from app.ui.pencil import INK, PAPER, Pencil
 from app.ui.words import network_text
+from app.ui.zone_overlay import paint_zones, states_of
 from models.results import Float32, Image
 
 AUTOMATIC = 0.0
@@ -49,6 +51,7 @@ class FlowOverlay:
 
     def __init__(self) -> None:
         self.style = FlowStyle()
+        self.zones: tuple[Zone, ...] | None = None  # to draw; None = those that were watched in the frame
         self.figures = FlowFigures()
         self._colours: tuple[object, ...] = ()  # what the kept colours are of
         self._has_white = False  # where nothing moves; else the picture shows there
@@ -69,10 +72,11 @@ class FlowOverlay:
         is_mirrored = to_screen.m11() < 0
         painter.save()
         painter.setWorldTransform(QTransform())
-        painter.setClipRect(to_screen.mapRect(QRectF(0, 0, width, height)))
+        painter.setClipRect(to_screen.mapRect(QRectF(0, 0, width, height)), Qt.ClipOperation.IntersectClip)
         self._paint_colours(painter, output, to_screen, is_mirrored)
         if self.style.has_arrows:
             self._paint_arrows(painter, output, to_screen, pencil)
+        paint_zones(painter, states_of(output.motion.zones, self.zones), (width, height), to_screen, free, pencil)
         legend = self._paint_legend(painter, free, pencil)
         self._paint_pair(painter, result, free, legend, pencil, is_mirrored)
         self._paint_figures(painter, result, free, legend, pencil, is_mirrored)
@@ -94,7 +98,15 @@ class FlowOverlay:
         form = QImage.Format.Format_RGB32 if self.style.is_alone else QImage.Format.Format_ARGB32_Premultiplied
         image = QImage(self._argb.data, columns, rows, 4 * columns, form)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawImage(to_screen.mapRect(QRectF(0, 0, columns * cell_px, rows * cell_px)), image)
+        covered = QRectF(0, 0, columns * cell_px, rows * cell_px)
+        if not to_screen.isRotating():
+            painter.drawImage(to_screen.mapRect(covered), image)
+            return
+        # A steadied picture is turned a little, too; the colours are mirrored already, so the map must not do it again.
+        side = QTransform(-1, 0, 0, 1, covered.width(), 0) if is_mirrored else QTransform()
+        painter.setWorldTransform(side * to_screen)
+        painter.drawImage(covered, image)
+        painter.setWorldTransform(QTransform())
 
     def _paint_arrows(self, painter: QPainter, output: FlowOutput, to_screen: QTransform, pencil: Pencil) -> None:
         lines = arrow_lines(output, to_screen, 2.4 * pencil.size_px, self.scale_px)

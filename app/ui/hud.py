@@ -185,6 +185,18 @@ def paint_notice(painter: QPainter, area: QRectF, text: str, text_px: float) -> 
     painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
 
 
+def paint_hint(painter: QPainter, area: QRectF, text: str, text_px: float) -> None:
+    """Draw a text on a dark ground at the top of `area`, in the middle, in as many lines as it needs."""
+    letters = font(round(text_px), True)
+    painter.setFont(letters)
+    room = area.adjusted(text_px, text_px, -text_px, 0)
+    flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap)
+    place = QFontMetricsF(letters).boundingRect(room, flags, text)
+    painter.fillRect(place.adjusted(-text_px * 0.7, -text_px * 0.4, text_px * 0.7, text_px * 0.4), GROUND)
+    painter.setPen(BRIGHT)
+    painter.drawText(place, flags, text)
+
+
 def recording_px(text_px: float) -> float:
     """Return the height above the lower edge that `paint_recording` needs."""
     return text_px * 2.2 * 1.3

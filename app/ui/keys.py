@@ -37,30 +37,38 @@ class KeysOverlay(QLabel):
             self.setFocus()
 
     def refresh(self) -> None:
-        """Write the list, in the middle of the parent; a small parent gets smaller letters and no tips."""
-        space = self._ground.size()
-        for size_px, has_tips in ((self._ground.font().pixelSize(), True), (13, True), (13, False), (10, False)):
+        """Write the list, in the middle of the parent; a small parent gets smaller letters, no tips, two columns."""
+        space, own_px = self._ground.size(), self._ground.font().pixelSize()
+        for size_px, has_tips, n_columns in (
+            (own_px, True, 1),
+            (13, True, 1),
+            (13, False, 1),
+            (13, False, 2),
+            (10, False, 2),
+        ):
             self.setFont(font(size_px))
-            self.setText(self._table(has_tips))
+            self.setText(self._table(has_tips, n_columns))
             self.adjustSize()
             if self.width() <= space.width() and self.height() <= space.height():
                 break
         self.resize(self.size().boundedTo(space))
         self.move((space.width() - self.width()) // 2, (space.height() - self.height()) // 2)
 
-    def _table(self, has_tips: bool) -> str:
+    def _table(self, has_tips: bool, n_columns: int) -> str:
         title = escape(QCoreApplication.translate("Keys", "Keys"))
-        rows = "".join(self._row(spec.name, has_tips) for spec in ACTIONS)
+        cells = [self._cells(spec.name, has_tips) for spec in ACTIONS]
+        n_rows = -(-len(cells) // n_columns)
+        rows = "".join(f"<tr>{''.join(cells[row::n_rows])}</tr>" for row in range(n_rows))
         return f"<h3 style='margin:0'>{title}</h3><table cellspacing='0' cellpadding='3'>{rows}</table>"
 
-    def _row(self, name: str, has_tip: bool) -> str:
+    def _cells(self, name: str, has_tip: bool) -> str:
         action = self._actions[name]
         key, text, tip = (escape(each) for each in (keys_text(action), action.text(), action.toolTip()))
         ink = TEXT if action.isEnabled() else MUTED
         last = f"<td style='color:{MUTED}'>{tip}</td>" if has_tip else ""
         return (
-            f"<tr><td style='color:{ACCENT};padding-right:14px'><b>{key}</b></td>"
-            f"<td style='color:{ink};padding-right:14px'>{text}</td>{last}</tr>"
+            f"<td style='color:{ACCENT};padding-right:14px'><b>{key}</b></td>"
+            f"<td style='color:{ink};padding-right:14px'>{text}</td>{last}"
         )
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

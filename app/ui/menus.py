@@ -23,6 +23,7 @@ LISTS = (
     ("network", "backend", QT_TRANSLATE_NOOP("Menus", "Backend"), "next_backend"),
     ("network", "precision", QT_TRANSLATE_NOOP("Menus", "Precision"), "next_precision"),
     ("network", "method", QT_TRANSLATE_NOOP("Menus", "Flow method"), "next_method"),
+    ("motion", "camera_motion", QT_TRANSLATE_NOOP("Menus", "Tracking of faces"), "toggle_zones"),
     ("view", "lang", QT_TRANSLATE_NOOP("Menus", "Language"), "next_language"),
 )
 """The lists of choices: their menu, setting, title, and the action they stand above."""
@@ -71,6 +72,7 @@ class Menus:
     def __init__(self, window: QMainWindow, commands: dict[str, Callable[[], object]]) -> None:
         self.actions: dict[str, QAction] = {}
         self._reasons: dict[str, str | None] = {}
+        self._lent: dict[str, str] = {}  # key -> the action that has it for now
         self._submenus: list[tuple[QMenu, Callable[[], str]]] = []
         self.menus = {name: window.menuBar().addMenu("") for name in MENUS}
         for name, menu in self.menus.items():
@@ -102,7 +104,8 @@ class Menus:
         self, session: Session, settings: Callable[[], Settings], picks: dict[str, Callable[[str], None]]
     ) -> None:
         """Add the lists of choices; `picks` has what to do with the one picked, by the name of the setting."""
-        listed = (choices.source_choices, session.backends, session.precisions, session.methods, languages)
+        of_session = (session.backends, session.precisions, session.methods, session.camera_motions)
+        listed = (choices.source_choices, *of_session, languages)
         for (menu, name, text, before), choices_now in zip(LISTS, listed, strict=True):
             submenu = ChoiceMenu(choices_now, partial(setting, settings, name), picks[name])
             self.add_submenu(menu, submenu, partial(QCoreApplication.translate, "Menus", text), before)
@@ -115,6 +118,15 @@ class Menus:
 
     def check(self, name: str, is_checked: bool) -> None:
         self.actions[name].setChecked(is_checked)
+
+    def lend_key(self, key: str, owner: str, user: str) -> None:
+        """Let `key` of the action `owner` do the action `user` for now; the owner as user gets it back."""
+        before, self._lent[key] = self._lent.get(key, owner), user
+        if before == user:
+            return
+        for spec in (each for each in ACTIONS if each.name in (before, user)):
+            keys = [each for each in spec.keys if each != key] + ([key] if spec.name == user else [])
+            self.actions[spec.name].setShortcuts([QKeySequence(each) for each in keys])
 
     def retranslate(self) -> None:
         """Write every text in the present language."""

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
+from app import choices
 from app.config import Settings
-from app.ui.banner import Message
+from app.ui.banner import Banner, Message
 from app.ui.reasons import reason_text
 from app.ui.words import method_text, word
+from device.errors import AppError
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,49 @@ def flow_scale(name: Callable[[], str]) -> Message:
     )
 
 
+def zone_too_small() -> Message:
+    """What was drawn is no zone."""
+    return Message(
+        lambda: QCoreApplication.translate("Messages", "That is too small for a zone: drag a larger rectangle."),
+        is_note=True,
+    )
+
+
+def no_zone() -> Message:
+    """There is nothing to remove."""
+    return Message(lambda: QCoreApplication.translate("Messages", "There is no zone."), is_note=True)
+
+
+def all_zones() -> str:
+    """Return the words for every zone."""
+    return QCoreApplication.translate("Messages", "all zones")
+
+
+def zones_removed(name: Callable[[], str], undo: Callable[[], None]) -> Message:
+    """A zone, or all of them, are gone."""
+    return Message(
+        lambda: QCoreApplication.translate("Messages", "Removed: {0}").format(name()),
+        ((lambda: QCoreApplication.translate("Messages", "Undo"), undo),),
+        is_note=True,
+    )
+
+
+@contextmanager
+def warned(banner: Banner) -> Iterator[None]:
+    """Show an AppError of the `with` block as a warning."""
+    try:
+        yield
+    except AppError as error:
+        banner.tell(warning(str(error)))
+
+
 def in_use(name: str, settings: Settings) -> Message:
-    """Another backend, precision or method (`name`) is used from now on."""
+    """Another backend, precision, method or camera motion (`name`) is used from now on."""
+    if name == "camera_motion":
+        label = choices.CAMERA_MOTION_LABELS[settings.camera_motion]
+        return Message(
+            lambda: QCoreApplication.translate("Messages", "Tracking of faces: {0}").format(word(label)), is_note=True
+        )
     if name == "method":
         return Message(
             lambda: QCoreApplication.translate("Messages", "Optical flow by: {0}").format(method_text(settings.method)),

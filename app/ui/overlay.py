@@ -1,25 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Vector drawing of results over the picture: sharp at any size, because letters and lines are sized on the screen.
 
-The painter's transform says where frame pixels go (it may scale, move and mirror); boxes follow it, letters are never
-mirrored. Overlays keep caches and belong to one thread; an `Annotator` may be called from any thread.
+The painter's transform says where the pixels of the picture go (it may scale, move and mirror); boxes follow it,
+letters are never mirrored. Overlays keep caches and belong to one thread; an `Annotator` may be called from any thread.
 """
 
 from __future__ import annotations
 
-import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 
-from app.frame import ExpressionOutput, FlowOutput, FrameResult
+from app.frame import ExpressionOutput, FlowOutput, FrameResult, PoseOutput
+from app.motion.zones import Point, Zone
 from app.ui.flow_overlay import FlowOverlay, FlowStyle
+from app.ui.page_overlay import PageOverlay, Pages
 from app.ui.pencil import INK, PAPER, Pencil, keep_inside
-from app.ui.theme import OKABE_ITO
+from app.ui.pose_overlay import PoseOverlay
+from app.ui.shown_picture import frame_to_shown, shown_image, steadied_boxes
+from app.ui.track_marks import ink_on, map_box, track_colour
 from app.ui.words import cycles_text, word
+from app.ui.zone_overlay import paint_draft
 from models.results import MISSED, Image
 
 MAX_PANELS = 3
@@ -27,19 +33,6 @@ MAX_PANELS = 3
 TROUGH = QColor(255, 255, 255, 38)
 SHADE = 0x50000000
 QUIET_BAR = QColor(200, 208, 220, 210)
-
-
-def track_colour(track_id: int) -> QColor:
-    """Return the colour of a track: the same number always has the same one."""
-    return QColor(OKABE_ITO[track_id % len(OKABE_ITO)])
-
-
-def ink_on(colour: QColor) -> QColor:
-    """Return black or white, whichever is read better on `colour` (relative luminance of WCAG 2)."""
-    rgb = (colour.redF(), colour.greenF(), colour.blueF())
-    channels = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
-    luminance = float(np.dot(channels, (0.2126, 0.7152, 0.0722)))
-    return QColor("#000000") if luminance > 0.179 else QColor("#ffffff")
 
 
 class ExpressionOverlay:
@@ -57,7 +50,7 @@ class ExpressionOverlay:
         painter.save()
         painter.setWorldTransform(QTransform())
         painter.setClipRect(picture)
-        boxes = [_map_box(to_screen, row) for row in output.tracks.xyxy.tolist()]
+        boxes = [map_box(to_screen, row) for row in output.tracks.xyxy.tolist()]
         order = sorted(range(len(boxes)), key=lambda k: -boxes[k].width() * boxes[k].height())
         for k in reversed(order):
             self._paint_box(painter, boxes[k], output, k)
@@ -157,28 +150,28 @@ class ExpressionOverlay:
             painter.drawStaticText(QPointF(right, top), self._pencil.text(percent))
 
 
-def _map_box(to_screen: QTransform, xyxy: list[float]) -> QRectF:
-    """Return a box in screen pixels on whole pixels; boxes of a diverged track are held to a drawable size."""
-    left, top, right, bottom = (min(max(v, -1e5), 1e5) if math.isfinite(v) else 0.0 for v in xyxy)
-    return QRectF(to_screen.mapRect(QRectF(left, top, right - left, bottom - top)).toRect())
-
-
 class Overlays:
     """The drawing of every task's output; it keeps caches and belongs to one thread."""
 
     def __init__(self) -> None:
         self.text_scale = 1.0
         self.flow_style = FlowStyle()
+        self.zones: tuple[Zone, ...] | None = None
+        """Those to draw over flows, None = those that were watched in the frame."""
+        self.pages: Pages | None = None
+        """The page over flows, None = none."""
         self._expression, self._flow, self._pencil = ExpressionOverlay(), FlowOverlay(), Pencil(12)
+        self._page, self._pose = PageOverlay(), PoseOverlay()
 
     def paint(self, painter: QPainter, result: FrameResult[Any], free: QRectF | None = None) -> None:
         """Draw the output of `result`, whatever its task; an output without a drawing is a mistake of the program.
 
-        The painter's transform maps frame pixels to the target; `free` is the part of the target, in its px, that
-        nothing else covers (None = all).
+        The painter's transform maps px of the picture shown to the target; `free` is the part of the target, in its
+        px, that nothing else covers (None = all).
         """
         height, width = result.frame.image.shape[:2]
-        picture = painter.worldTransform().mapRect(QRectF(0, 0, width, height))
+        to_target = painter.worldTransform()
+        picture = to_target.mapRect(QRectF(0, 0, width, height))
         free = picture if free is None else picture.intersected(free)
         self._pencil = self._pencil.sharpened(min(picture.width(), picture.height()), self.text_scale)
         if result.cycles is not None:
@@ -186,12 +179,42 @@ class Overlays:
             free.setBottom(max(free.bottom() - self._pencil.note_px(), free.top()))
         if isinstance(result.output, ExpressionOutput):
             self._expression.text_scale = self.text_scale
-            self._expression.paint(painter, result.output, (width, height))
+            self._expression.paint(painter, steadied_boxes(result), (width, height))
         elif isinstance(result.output, FlowOutput):
-            self._flow.style = self.flow_style
-            self._flow.paint(painter, result, free, self._pencil)
+            with _moved(painter, result):
+                self._flow.style, self._flow.zones = self.flow_style, self.zones
+                self._flow.paint(painter, result, free, self._pencil)
+            if self.pages is not None:
+                with _moved(painter, result):
+                    painter.setWorldTransform(QTransform())
+                    self._page.paint(painter, self.pages, result.frame.t_ns, to_target.m11() < 0, free)
+        elif isinstance(result.output, PoseOutput):
+            with _moved(painter, result):
+                self._pose.paint(painter, result.output, picture, self._pencil)
         else:
             raise TypeError(f"no overlay for a {type(result.output).__name__}")
+
+    def paint_draft(self, painter: QPainter, result: FrameResult[Any], corners: tuple[Point, ...]) -> None:
+        """Draw the zone that is being drawn, in shares of the frame of `result`; the painter as for `paint`."""
+        height, width = result.frame.image.shape[:2]
+        with _moved(painter, result):
+            to_screen = painter.worldTransform()
+            painter.setWorldTransform(QTransform())
+            paint_draft(painter, corners, (width, height), to_screen, self._pencil)
+
+
+@contextmanager
+def _moved(painter: QPainter, result: FrameResult[Any]) -> Iterator[None]:
+    """Let the painter, which maps px of the picture shown, map px of the frame, and draw on that picture only."""
+    height, width = result.frame.image.shape[:2]
+    to_target = painter.worldTransform()
+    painter.save()
+    painter.setClipRect(QRectF(0, 0, width, height))
+    painter.setWorldTransform(frame_to_shown(result) * to_target)
+    try:
+        yield
+    finally:
+        painter.restore()
 
 
 class Annotator:
@@ -199,16 +222,17 @@ class Annotator:
 
     def __init__(self) -> None:
         self.flow_style = FlowStyle()
-        """May be changed by any thread and holds from the next picture on."""
+        """May be changed by any thread and holds from the next picture on, as `pages`."""
+        self.pages: Pages | None = None
         self._of_thread = threading.local()
 
     def __call__(self, result: FrameResult[Any]) -> Image:
-        """Return the frame with its output drawn on it, (H, W, 3) RGB."""
+        """Return the picture shown of the frame with its output drawn on it, (H, W, 3) RGB."""
         overlays: Overlays | None = getattr(self._of_thread, "overlays", None)
         if overlays is None:
             overlays = self._of_thread.overlays = Overlays()
-        overlays.flow_style = self.flow_style
-        picture = np.array(result.frame.image, order="C")
+        overlays.flow_style, overlays.pages = self.flow_style, self.pages
+        picture = np.array(shown_image(result), order="C")
         height, width = picture.shape[:2]
         target = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
         with QPainter(target) as painter:

@@ -47,7 +47,10 @@ class Pencil:
 
     def sharpened(self, side_px: float, text_scale: float) -> Pencil:
         """Return the pencil for a picture whose shorter side is `side_px` on the screen: this one, if it fits."""
-        size_px = round(min(max(side_px / 38, 12), 26) * text_scale)
+        return self.of_size(round(min(max(side_px / 38, 12), 26) * text_scale))
+
+    def of_size(self, size_px: int) -> Pencil:
+        """Return the pencil for letters of that size: this one, if it is."""
         return self if size_px == self.size_px else Pencil(size_px)
 
     def note_px(self) -> float:

@@ -13,11 +13,13 @@ REASONS: tuple[str, ...] = (
     QT_TRANSLATE_NOOP("Reasons", "task {0} is not part of this version"),
     QT_TRANSLATE_NOOP("Reasons", "task {0} has no choice of method"),
     QT_TRANSLATE_NOOP("Reasons", "task {0} draws no flow"),
+    QT_TRANSLATE_NOOP("Reasons", "task {0} tracks no faces"),
     QT_TRANSLATE_NOOP("Reasons", "method {0} has no network"),
     QT_TRANSLATE_NOOP(
         "Reasons",
         "no {0} network for task {1} here (there is no card {2}); use --method dis, or another --precision",
     ),
+    QT_TRANSLATE_NOOP("Reasons", "no {0} network for task {1} here (there is no card {2}); use another --precision"),
     QT_TRANSLATE_NOOP("Reasons", "backend {0} is not part of this version; use --backend auto"),
     QT_TRANSLATE_NOOP("Reasons", "backend {0} does not run {1} networks; use --precision {2}, or --backend auto"),
     QT_TRANSLATE_NOOP("Reasons", "no accelerator here ({0})"),

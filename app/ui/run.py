@@ -9,11 +9,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -21,6 +22,7 @@ from app.build import Networks
 from app.cli import Command
 from app.config import Settings
 from app.frame import FrameResult
+from app.motion.zone_file import FILE_NAME, KeptZones, load_zones, load_zones_or_none
 from app.ui import messages
 from app.ui.language import Language
 from app.ui.overlay import Annotator
@@ -51,9 +53,13 @@ def run_window(
     app = application()
     apply_theme(app, command.settings.kiosk)
     startup = Startup(command.record, command.events, command.frames)
-    window = MainWindow(networks, command.settings, save_settings, startup, command.frames is not None)
-    if command.notice is not None:
-        window.banner.tell(messages.warning(command.notice))
+    kept, zones_notice = kept_zones(command)
+    window = MainWindow(networks, command.settings, save_settings, startup, command.frames is not None, kept)
+    notices = [notice for notice in (command.notice, zones_notice) if notice is not None]
+    if notices:
+        # Behind `start` in the queue, because a program that starts clears the banner.
+        tell = partial(window.banner.tell, messages.warning(" ".join(notices)))
+        window.view.shown_first.connect(tell, Qt.ConnectionType.QueuedConnection)
     window.show()
     if exit_after_s is not None:
         QTimer.singleShot(round(exit_after_s * 1000), window, window.close)
@@ -66,6 +72,18 @@ def run_window(
     if command.frames is not None and window.error:
         raise AppError(window.error)
     return window.session.figures
+
+
+def kept_zones(command: Command) -> tuple[KeptZones, str | None]:
+    """Return the zones of the file that was named, else the user's own, and a sentence where that was broken.
+
+    Raises ConfigError for a named file that cannot be read.
+    """
+    if command.zones is not None:
+        return KeptZones(load_zones(command.zones), command.zones), None
+    path = command.settings_path.with_name(FILE_NAME)
+    zones, notice = load_zones_or_none(path)
+    return KeptZones(zones, path), notice
 
 
 @contextmanager

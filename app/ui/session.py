@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from app import build, choices
 from app.build import NetworkFacts, Networks, Program
 from app.choices import Choice
 from app.config import Settings, with_setting
+from app.motion.zones import Zone
 from app.output.stats import Display
 from app.ui.hud import Numbers
 from app.ui.overlay import Annotator
@@ -44,6 +46,7 @@ class Session:
         self.figures: dict[str, Any] | None = None  # of the last program, taken when it was closed
         self.hung = ""  # the sentence that names a thread which did not stop
         self.is_paused = False
+        self._zones: tuple[Zone, ...] = ()
 
     def open(self, settings: Settings, startup: Startup | None = None) -> ProgramSignals:
         """Build the program for `settings`, not started yet. Raises AppError; then there is no program.
@@ -54,6 +57,7 @@ class Session:
         self.signals = ProgramSignals()
         self.is_paused = False
         program = build.Program(settings, self.networks, self.signals.listeners(), self.annotate, wanted.max_frames)
+        program.watch(self._zones)
         try:
             if wanted.record is not None:
                 program.record(wanted.record)
@@ -84,6 +88,10 @@ class Session:
             return str(error)
         return None
 
+    def stop_recording(self) -> Path | None:
+        """Finish the video if there is one; return its path. Raises AppError."""
+        return self.program.stop_recording() if self.program is not None else None
+
     def start(self) -> None:
         if self.program is not None:
             self.program.start()
@@ -93,8 +101,20 @@ class Session:
             self.is_paused = is_paused
             self.program.pipeline.pause(is_paused)
 
+    def watch(self, zones: tuple[Zone, ...]) -> None:
+        """Watch these zones in this program and the next ones; raises ZoneError where two have one name."""
+        self._zones = zones
+        if self.program is not None:
+            self.program.watch(zones)
+
+    def steady(self, is_on: bool) -> None:
+        """Steady the picture from the next frame on, or no more."""
+        self.settings = dataclasses.replace(self.settings, steady=is_on)
+        if self.program is not None:
+            self.program.steady(is_on)
+
     def pick(self, name: str, value: str) -> None:
-        """Use another backend, precision or method (`name`); raises AppError and changes nothing."""
+        """Use another backend, precision, method or camera motion (`name`); raises AppError and changes nothing."""
         wanted = with_setting(self.settings, name, value)
         if self.program is not None:
             self.program.select(wanted)
@@ -111,6 +131,10 @@ class Session:
     def methods(self) -> list[Choice]:
         """Return the flow methods, those that cannot be used with the reason."""
         return choices.method_choices(self.settings)
+
+    def camera_motions(self) -> list[Choice]:
+        """Return what can tell the tracker of the camera's motion, with the reason where none is asked."""
+        return choices.camera_motion_choices(self.settings)
 
     def network_facts(self, backend: str, precision: str) -> NetworkFacts | None:
         """Return bits and time of the task's network, None where it is not loaded, or not used."""

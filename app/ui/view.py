@@ -8,16 +8,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QRectF, Qt, QTime, QTimer, Signal, Slot
+from PySide6.QtCore import QPointF, QRectF, Qt, QTime, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QTransform
 from PySide6.QtWidgets import QWidget
 
 from app.frame import FlowOutput, FrameResult
+from app.motion.zones import Point, Zone
 from app.output.stats import Display
 from app.runtime.meters import WINDOW_NS, Percentiles, Rate, Recent
 from app.ui.flow_overlay import FlowStyle
-from app.ui.hud import Hud, Numbers, paint_notice, paint_recording, recording_px
+from app.ui.hud import Hud, Numbers, paint_hint, paint_notice, paint_recording, recording_px
 from app.ui.overlay import Overlays
+from app.ui.page_overlay import Pages
+from app.ui.shown_picture import frame_to_shown, share_of, shown_image
 from app.ui.signals import ProgramSignals
 
 BACKGROUND = QColor("#0b0d10")
@@ -57,6 +60,9 @@ class VideoView(QWidget):
     numbers_changed = Signal()
     """A few times a second: the numbers were taken anew."""
 
+    result_taken = Signal()
+    """`result` is another one."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.meters = DisplayMeters()
@@ -73,6 +79,8 @@ class VideoView(QWidget):
         self._ages, self._stages = Recent(), Recent()
         self._notice, self._is_recording = "", False
         self._lost_since = ""
+        self._draft: tuple[Point, ...] | None = None
+        self._hint = ""
         self._was_painted = False
         self.setMinimumSize(240, 180)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -127,6 +135,39 @@ class VideoView(QWidget):
         self._overlays.flow_style = style
         self.update()
 
+    def set_zones(self, zones: tuple[Zone, ...]) -> None:
+        """Draw these zones over flows, lit as the newest result says."""
+        self._overlays.zones = zones
+        self.update()
+
+    def set_draft(self, corners: tuple[Point, ...] | None) -> None:
+        """Draw the zone that is being drawn, in shares of the picture; None = none."""
+        if corners != self._draft:
+            self._draft = corners
+            self.update()
+
+    def set_hint(self, text: str) -> None:
+        """Show one line at the top of the picture that says what the mouse does now, "" = none."""
+        if text != self._hint:
+            self._hint = text
+            self.update()
+
+    def set_pages(self, pages: Pages | None) -> None:
+        """Show a page over flows, None = none."""
+        self._overlays.pages = pages
+        self.update()
+
+    def share_at(self, place: QPointF) -> Point | None:
+        """Return which place of the frame is at a place of the widget, in shares of its width and height.
+
+        Beyond 0..1 beside the frame; None where there is none. Mirrored and steadied as the picture is.
+        """
+        if self._result is None:
+            return None
+        height, width = self._result.frame.image.shape[:2]
+        to_widget = picture_to_target((width, height), self._picture_rect(width, height), self.is_mirrored)
+        return share_of(place, frame_to_shown(self._result) * to_widget, (width, height))
+
     def retranslate(self) -> None:
         """Draw the words in the present language."""
         self._hud.set_numbers(self._hud.numbers)
@@ -150,6 +191,7 @@ class VideoView(QWidget):
         newest = self._signals.results.poll() if self._signals is not None else None
         if newest is not None:
             self._result = newest
+            self.result_taken.emit()
             self.update()
 
     @Slot()
@@ -196,7 +238,7 @@ class VideoView(QWidget):
         free: QRectF | None = None,
     ) -> None:
         """Draw picture and overlay into `target`; nothing else will be drawn into `free`."""
-        image = result.frame.image  # kept alive by the result while the QImage borrows its memory
+        image = shown_image(result)  # kept alive by the result while the QImage borrows its memory
         height, width = image.shape[:2]
         picture = QImage(image.data, width, height, 3 * width, QImage.Format.Format_RGB888)
         # Measured at 640x480 on 1440x1080: smooth from RGB888 3.3 ms, from RGB32 1.7 ms, fast from RGB888 2.8 ms.
@@ -206,12 +248,11 @@ class VideoView(QWidget):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(target, picture)
-        scale_x, scale_y = target.width() / width, target.height() / height
-        side = -1 if is_mirrored else 1
-        start = target.right() if is_mirrored else target.left()
-        painter.setWorldTransform(QTransform(side * scale_x, 0, 0, scale_y, start, target.top()))
+        painter.setWorldTransform(picture_to_target((width, height), target, is_mirrored))
         self._overlays.text_scale = self.text_scale
         self._overlays.paint(painter, result, free)
+        if self._draft is not None and free is not None:  # the user's screen, no screenshot
+            self._overlays.paint_draft(painter, result, self._draft)
         painter.restore()
 
     def _paint_marks(self, painter: QPainter) -> None:
@@ -222,6 +263,8 @@ class VideoView(QWidget):
             paint_notice(painter, area, self.tr("no picture since {0}").format(self._lost_since), text_px * 1.5)
         elif self._notice:
             paint_notice(painter, area, self._notice, text_px * 1.5)
+        if self._hint:
+            paint_hint(painter, self._free_rect(), self._hint, text_px)
         if self._is_recording:
             paint_recording(painter, area, text_px)
         self._hud.paint(painter, self.size(), text_px, self.devicePixelRatioF())
@@ -255,3 +298,11 @@ class VideoView(QWidget):
         self.meters.count(result, now_ns)
         self._ages.add(now_ns, {AGE: (now_ns - result.frame.captured_ns) / 1e6})
         self._stages.add(now_ns, result.stage_ms)
+
+
+def picture_to_target(size_wh: tuple[int, int], target: QRectF, is_mirrored: bool) -> QTransform:
+    """Return the map from px of a picture to a rectangle that it fills, perhaps as in a mirror."""
+    scale_x, scale_y = target.width() / size_wh[0], target.height() / size_wh[1]
+    side = -1 if is_mirrored else 1
+    start = target.right() if is_mirrored else target.left()
+    return QTransform(side * scale_x, 0, 0, scale_y, start, target.top())

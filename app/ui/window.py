@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from app import choices
 from app.build import Networks
 from app.choices import Choice
 from app.config import Settings, with_setting
+from app.motion.zone_file import KeptZones
 from app.ui import messages
 from app.ui.actions import ACTIONS, TASK_PREFIX
 from app.ui.banner import Banner
@@ -27,7 +27,8 @@ from app.ui.keys import KeysOverlay
 from app.ui.language import Language
 from app.ui.media import free_path, media_folder, save_png
 from app.ui.menus import Menus, languages
-from app.ui.messages import Ways
+from app.ui.messages import Ways, warned
+from app.ui.motion_switches import MotionSwitches
 from app.ui.placement import place, saved_xywh, toggle_full_screen
 from app.ui.session import Session, Startup, next_available
 from app.ui.status import StatusLine
@@ -53,19 +54,20 @@ class MainWindow(QMainWindow):
         save_settings: Callable[[Settings], None],
         startup: Startup | None = None,
         close_at_end: bool = False,
+        zones: KeptZones | None = None,
     ) -> None:
         super().__init__()
         self.view, self.banner = VideoView(), Banner()
         self.session = Session(networks, settings, self.view.shown)
         self.error = ""  # the sentence of the failure that ended the last program, "" = none
-        self._settings, self._save_settings = settings, save_settings
+        self._settings, self._save_settings, self._close_at_end = settings, save_settings, close_at_end
         self._startup: Startup | None = startup or Startup()
-        self._close_at_end = close_at_end
         self._ways = Ways(self.retry, self.open_file, self.open_source, self.banner.dismiss)
         self._language = Language()
         self._language.set(settings.lang)
         self._build_widgets()
         self.flow = FlowSwitches(self.view, self.session.annotate, self.banner)
+        self.motion = MotionSwitches(self.view, self.session, self.banner, zones or KeptZones(), self._refresh_status)
         self.menus = Menus(self, self._commands())
         self._add_choices()
         self.keys = KeysOverlay(self.view, self.menus.actions)
@@ -93,12 +95,13 @@ class MainWindow(QMainWindow):
 
     def _commands(self) -> dict[str, Callable[[], object]]:
         tasks = {TASK_PREFIX + c.value: partial(self.select_task, c.value) for c in choices.task_choices()}
-        known: dict[str, Callable[[], object]] = {**tasks, "quit": self.close, **self.flow.commands()}
+        known: dict[str, Callable[[], object]] = {**tasks, "quit": self.close}
+        known |= self.flow.commands() | self.motion.commands()
         return known | {spec.name: getattr(self, spec.name) for spec in ACTIONS if spec.name not in known}
 
     def _add_choices(self) -> None:
         picks: dict[str, Callable[[str], None]] = {"source": self.open_source, "lang": self.select_language}
-        picks |= {name: partial(self.pick, name) for name in ("backend", "precision", "method")}
+        picks |= {name: partial(self.pick, name) for name in ("backend", "precision", "method", "camera_motion")}
         self.menus.add_choices(self.session, lambda: self._settings, picks)
 
     def _apply_settings(self) -> None:
@@ -106,6 +109,7 @@ class MainWindow(QMainWindow):
         for choice in choices.task_choices():
             self.menus.set_reason(TASK_PREFIX + choice.value, choice.reason)
         self.menus.check("toggle_mirror", settings.mirror)
+        self.menus.check("toggle_steady", settings.steady)
         self.view.set_mirrored(settings.mirror)
         self.view.text_scale = KIOSK_TEXT_SCALE if settings.kiosk else 1.0
         place(self, settings.kiosk, settings.window_xywh)
@@ -211,7 +215,7 @@ class MainWindow(QMainWindow):
         if picture is None:
             self.banner.tell(messages.nothing_to_save())
             return
-        with self._warned():
+        with warned(self.banner):
             path = free_path(media_folder(self._settings.media_folder), ".png")
             save_png(picture, path)
             self._tell_saved(path)
@@ -222,7 +226,7 @@ class MainWindow(QMainWindow):
         if self.session.is_recording:
             self._tell_saved(self._finish_recording())
         elif program is not None:
-            with self._warned():
+            with warned(self.banner):
                 program.record(free_path(media_folder(self._settings.media_folder), ".mp4"))
         self._refresh_status()
 
@@ -245,12 +249,12 @@ class MainWindow(QMainWindow):
         self._pick_next("method", self.session.methods)
 
     def _pick_next(self, name: str, listed: Callable[[], list[Choice]]) -> None:
-        with self._warned():
+        with warned(self.banner):
             self.pick(name, next_available(listed(), getattr(self._settings, name)))
 
     def pick(self, name: str, value: str) -> None:
-        """Use another backend, precision or method (`name`) from the next frame on, or say why not."""
-        with self._warned():
+        """Use another backend, precision, method or camera motion (`name`) from the next frame on, or say why not."""
+        with warned(self.banner):
             self.session.pick(name, value)
             self._settings = with_setting(self._settings, name, value)
             self.banner.tell(messages.in_use(name, self._settings))
@@ -272,6 +276,12 @@ class MainWindow(QMainWindow):
         self._settings = dataclasses.replace(self._settings, mirror=not self._settings.mirror)
         self.view.set_mirrored(self._settings.mirror)
         self.menus.check("toggle_mirror", self._settings.mirror)
+
+    def toggle_steady(self) -> None:
+        """Take the shaking of the camera out of the picture, or show it as it comes."""
+        self._settings = dataclasses.replace(self._settings, steady=not self._settings.steady)
+        self.session.steady(self._settings.steady)
+        self.menus.check("toggle_steady", self._settings.steady)
 
     def next_language(self) -> None:
         """Go to the other language."""
@@ -296,6 +306,7 @@ class MainWindow(QMainWindow):
         self.menus.retranslate()
         self.banner.retranslate()
         self.view.retranslate()
+        self.motion.retranslate()
         self.keys.refresh()
         self._refresh_status()
 
@@ -307,30 +318,21 @@ class MainWindow(QMainWindow):
         self.menus.check("toggle_recording", session.is_recording)
         for choice in choices.task_choices():
             self.menus.check(TASK_PREFIX + choice.value, choice.value == session.settings.task)
-        self.flow.show_in(self.menus, session.settings.task)
+        for switches in (self.flow, self.motion):
+            switches.show_in(self.menus, session.settings.task)
         self.view.set_notice(self._notice(), session.is_recording)
 
     def _notice(self) -> str:
         if self._startup is not None:
             return self.tr("starting...")
-        if self.error:
-            return self.tr("stopped")
-        return self.tr("paused") if self.session.is_paused else ""
+        paused = self.tr("paused") if self.session.is_paused else ""
+        return self.tr("stopped") if self.error else paused
 
     def _finish_recording(self) -> Path | None:
         """Finish the video if there is one; return its path."""
-        program = self.session.program
-        with self._warned():
-            return program.stop_recording() if program is not None else None
+        with warned(self.banner):
+            return self.session.stop_recording()
         return None
-
-    @contextmanager
-    def _warned(self) -> Iterator[None]:
-        """Show an AppError of the `with` block as a warning."""
-        try:
-            yield
-        except AppError as error:
-            self.banner.tell(messages.warning(str(error)))
 
     def _tell_saved(self, path: Path | None) -> None:
         if path is not None:

@@ -45,6 +45,8 @@ WORDS: dict[str, str] = {
     "lk": QT_TRANSLATE_NOOP("Words", "Lucas-Kanade"),
     "demo": QT_TRANSLATE_NOOP("Words", "Demo clip"),
     "synthetic": QT_TRANSLATE_NOOP("Words", "Synthetic scene"),
+    "camera stands still": QT_TRANSLATE_NOOP("Words", "Camera stands still"),
+    "camera is moved (Lucas-Kanade)": QT_TRANSLATE_NOOP("Words", "Camera is moved (Lucas-Kanade)"),
 }
 STAGES: dict[str, str] = {
     "capture": QT_TRANSLATE_NOOP("Stages", "capture"),
@@ -52,8 +54,12 @@ STAGES: dict[str, str] = {
     "track": QT_TRANSLATE_NOOP("Stages", "track"),
     "expression": QT_TRANSLATE_NOOP("Stages", "expression"),
     "smooth": QT_TRANSLATE_NOOP("Stages", "smooth"),
+    "pose": QT_TRANSLATE_NOOP("Stages", "pose"),
     "flow": QT_TRANSLATE_NOOP("Stages", "flow"),
     "compare": QT_TRANSLATE_NOOP("Stages", "compare with truth"),
+    "motion": QT_TRANSLATE_NOOP("Stages", "motion"),
+    "camera": QT_TRANSLATE_NOOP("Stages", "camera motion"),
+    "stabilise": QT_TRANSLATE_NOOP("Stages", "stabilise"),
 }
 
 

@@ -30,6 +30,9 @@ from models.train.flow_photos import load_photos
 
 N_CALIBRATION, CALIBRATION_SEED = 128, 0
 """Generated pairs that set the int8 ranges."""
+HELD_PERCENT = 90
+"""Of these pairs an int8 range holds the extremes. Activations have long tails: the validation error is 1.64 px with 90
+as in float, 1.91 with 99, 1.75 with 70."""
 SLOTS = 2
 """Pairs that may wait for the accelerator at once."""
 BACKEND = {"float": "cpu", "int8": "cpu", "w1a2": "lowbit"}
@@ -73,7 +76,7 @@ def write_tflite(net: FlowNet, pairs: FlowPairs) -> None:
     float_path, int8_path = WEIGHTS / "flow_float.tflite", WEIGHTS / "flow_int8.tflite"
     to_float(in_pixels(net), (1, *CELLS_HW, CHANNELS), float_path, (0,))
     samples = to_input(pairs.grey).permute(0, 2, 3, 1).numpy()
-    to_int8(float_path, [np.ascontiguousarray(sample[None]) for sample in samples], int8_path)
+    to_int8(float_path, [np.ascontiguousarray(sample[None]) for sample in samples], int8_path, HELD_PERCENT)
 
 
 def in_pixels(net: FlowNet) -> FlowNet:
@@ -157,5 +160,7 @@ def describe(precision: str, path: Path, summary: dict[str, Any]) -> dict[str, A
     if precision != "w1a2":
         card["operators"] = dict(operators(path))
     if precision == "int8":
-        card["calibration"] = f"{N_CALIBRATION} generated pairs, static, per-channel weights, extremes of 99 %"
+        card["calibration"] = (
+            f"{N_CALIBRATION} generated pairs, static, per-channel weights, extremes of {HELD_PERCENT} %"
+        )
     return card

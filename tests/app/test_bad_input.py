@@ -27,6 +27,7 @@ from tests.app.program import ROOT, Ended, events, n_frames, run
 
 MAX = "--headless --pace max"
 DEMO = f"{MAX} --source demo --frames 20"
+FLOW = f"{DEMO} --task flow --method dis"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ CASES = {
         f"{MAX} --source half.mp4 --events half.jsonl", "{folder}/half.mp4 ends after ", code=0
     ),
     # what this version does not have
-    "task": Case(f"{DEMO} --task pose", "task pose is not part of this version; use --task expression|flow"),
+    "task": Case(f"{DEMO} --task face", "task face is not part of this version; use --task expression|flow|pose"),
     "method": Case(f"{DEMO} --task flow --method net --backend gpu", "backend gpu is not part of this version; use"),
     "tracker": Case(f"{DEMO} --tracker hybrid", "tracker hybrid is not part of this version; use --tracker sort"),
     "gpu": Case(f"{DEMO} --backend gpu", "backend gpu is not part of this version; use --backend auto"),
@@ -114,6 +115,16 @@ CASES = {
     "config broken": Case(f"{DEMO} --config half.json", "half.json is not a JSON file ("),
     "config unknown key": Case(f"{DEMO} --config key.json", "key.json: unknown setting 'colour'; known are source"),
     "config bad value": Case(f"{DEMO} --config value.json", "value.json: task is 'fly', allowed are expression, face"),
+    # zones
+    "zones missing": Case(f"{FLOW} --zones no.json", "cannot read the zones no.json: No such file or directory; give"),
+    "zones broken": Case(f"{FLOW} --zones half.json", "half.json is not a JSON file of zones ("),
+    "settings as zones": Case(
+        f"{FLOW} --zones ok.json", 'ok.json: expected {"version": 1, "zones": [...]} and no more'
+    ),
+    "zones of another task": Case(
+        f"{DEMO} --zones no.json", "--zones no.json: task expression watches no zones; add --task flow, or leave it out"
+    ),
+    "events over the zones": Case(f"{FLOW} --zones a.json --events a.json", "--events a.json would overwrite the file"),
     # outputs
     "record into no folder": Case(f"{DEMO} --record /proc/no/v.mp4", "--record: cannot write /proc/no/v.mp4: "),
     "record into a file": Case(f"{DEMO} --record text.mp4/v.mp4", "--record: cannot write text.mp4/v.mp4: Not a dir"),

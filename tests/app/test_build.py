@@ -222,7 +222,7 @@ def test_flow_without_a_network_needs_none_and_says_so(networks: Networks, monke
     assert [output.epe_px is not None for output in outputs] == [False, True, True, True]  # the source tells its flow
     assert {(result.backend, result.precision, *result.models) for result in memory.results} == {("cpu", "float")}
     assert [figures[0][key] for key in ("task", "backend", "precision", "models")] == ["flow", "cpu", "float", []]
-    assert {"flow", "compare", "capture"} == set(figures[0]["stage_ms"])
+    assert {"flow", "compare", "motion", "capture"} == set(figures[0]["stage_ms"])
 
 
 def test_the_method_changes_between_two_frames(networks: Networks) -> None:
@@ -256,6 +256,33 @@ def test_the_flow_network_runs_in_the_program(networks: Networks) -> None:
     assert [result.output.method for result in memory.results] == ["net"] * 3 + ["dis"] * 2
     assert memory.results[0].models == {"flow": networks.choose_flow("auto", precision).card.file.split("/")[-1]}
     assert all(output.epe_px is not None for output in (result.output for result in memory.results[1:]))
+
+
+def test_poses_run_in_the_program_at_each_precision(networks: Networks) -> None:
+    settings = Settings(source="synthetic:1", task="pose", pace="max", detect_every=2)
+    memory = run_program(settings, networks, 5, lambda p: p.select(replace(settings, precision="int8")))
+    assert [result.precision for result in memory.results] == ["float"] * 3 + ["int8"] * 2
+    assert {result.backend for result in memory.results} == {"cpu"}
+    assert memory.results[-1].models["pose"] == "movenet_thunder_int8.tflite"
+    assert {"detect", "track", "pose", "smooth"} <= set(memory.results[0].stage_ms)
+    assert all(len(result.output.keypoints) == len(result.output.tracks) for result in memory.results)
+
+
+def test_a_pose_network_that_is_not_here_is_refused_and_changes_nothing(networks: Networks) -> None:
+    settings = Settings(source="synthetic:1", task="pose", pace="max")
+    wanted = "no w1a2 network for task pose here (there is no card pose_w1a2); use another --precision"
+    assert network_reason("pose", "lowbit", "w1a2") in (wanted, backend_reason("lowbit", "w1a2"))
+    assert reasons(precision_choices(settings))["float"] is None
+    assert reasons(precision_choices(settings))["int8"] is None
+    assert reasons(precision_choices(settings))["w1a2"] is not None
+
+    def change(program: Program) -> None:
+        with pytest.raises(BackendUnavailable, match=r"for task pose here|kernels"):
+            program.select(replace(settings, precision="w1a2"))
+
+    memory = run_program(settings, networks, 4, change)
+    assert [result.precision for result in memory.results] == ["float"] * 4
+    assert networks.facts("identity", "cpu", "float") is None
 
 
 def test_auto_never_takes_a_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,9 +37,12 @@ def test_flags_over_file() -> None:
 
 def test_every_setting_with_a_flag_can_be_given() -> None:
     flags = {"source": "demo", "task": "flow", "precision": "w1a2", "backend": "gpu", "method": "lk"}
-    flags |= {"tracker": "hybrid", "pace": "max", "lang": "en"}
-    given = cli.parse(["--kiosk", *(word for name, value in flags.items() for word in (f"--{name}", value))]).settings
-    expected = Settings("demo", "flow", "w1a2", "gpu", "lk", "hybrid", "max", "en", True, True, None, "films")
+    flags |= {"tracker": "hybrid", "pace": "max", "lang": "en", "camera-motion": "lk"}
+    words = [word for name, value in flags.items() for word in (f"--{name}", value)]
+    given = cli.parse(["--kiosk", "--steady", *words]).settings
+    expected = Settings(
+        "demo", "flow", "w1a2", "gpu", "lk", "hybrid", "max", "en", True, True, None, "films", "lk", True
+    )
     assert given == expected
 
 
@@ -49,6 +52,7 @@ def test_defaults_without_a_file(own_settings: Path) -> None:
     assert command.settings == Settings()
     assert (command.is_headless, command.is_list, command.verbose) == (False, False, False)
     assert (command.frames, command.record, command.events, command.stats, command.compare) == (None,) * 5
+    assert command.zones is None
 
 
 def test_headless_ignores_what_was_clicked_in_a_window() -> None:
@@ -92,6 +96,19 @@ def test_outputs_are_paths() -> None:
     assert (command.frames, command.is_list, command.verbose) == (5, True, True)
 
 
+def test_zones_are_for_a_window_or_for_task_flow(tmp_path: Path) -> None:
+    assert cli.parse(["--zones", "a.json", "--task", "expression"]).zones == Path("a.json")  # a window has other tasks
+    assert cli.parse(["--headless", "--task", "flow", "--zones", "a.json"]).zones == Path("a.json")
+    with pytest.raises(ConfigError, match=r"--zones a\.json: task expression watches no zones; add --task flow"):
+        cli.parse(["--headless", "--zones", "a.json"])
+
+
+def test_no_output_is_written_over_the_zones() -> None:
+    for flag in ("--events", "--record", "--stats"):
+        with pytest.raises(ConfigError, match=rf"{flag} a\.json would overwrite the file of --zones"):
+            cli.parse(["--zones", "a.json", flag, "./a.json"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -99,6 +116,8 @@ def test_outputs_are_paths() -> None:
         (["--precision", "int4"], "argument --precision: invalid choice: 'int4'"),
         (["--backend", "tpu"], "argument --backend: invalid choice: 'tpu'"),
         (["--method", "best"], "argument --method: invalid choice: 'best'"),
+        (["--camera-motion", "gyro"], "argument --camera-motion: invalid choice: 'gyro'"),
+        (["--zones"], "argument --zones: expected one argument"),
         (["--tracker", "none"], "argument --tracker: invalid choice"),
         (["--pace", "slow"], "argument --pace: invalid choice"),
         (["--lang", "de"], "argument --lang: invalid choice"),
@@ -124,5 +143,5 @@ def test_help_names_every_flag_of_the_contract(capsys: pytest.CaptureFixture[str
     assert caught.value.code == 0
     shown = capsys.readouterr().out
     contract = "source task precision backend method tracker headless frames pace record events stats"
-    for name in [*contract.split(), "compare", "kiosk", "lang", "config", "list"]:
+    for name in [*contract.split(), "compare", "kiosk", "lang", "config", "list", "zones", "steady", "camera-motion"]:
         assert f"--{name}" in shown

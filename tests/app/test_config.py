@@ -18,7 +18,21 @@ from app import config
 from app.config import ALLOWED, ConfigError, Settings, load, load_or_default, save, save_changes
 
 CHANGED = Settings(
-    "camera:1", "pose", "int8", "cpu", "lk", "hybrid", "max", "ja", True, True, (1, -2, 300, 400), "films"
+    "camera:1",
+    "pose",
+    "int8",
+    "cpu",
+    "lk",
+    "hybrid",
+    "max",
+    "ja",
+    True,
+    True,
+    (1, -2, 300, 400),
+    "films",
+    "lk",
+    True,
+    3,
 )
 NUMBERS = st.integers(-99_999, 99_999)
 ANY_SETTINGS = st.builds(
@@ -28,6 +42,7 @@ ANY_SETTINGS = st.builds(
     kiosk=st.booleans(),
     window_xywh=st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS),
     media_folder=st.text(),
+    detect_every=st.integers(1, 1000),
     **{key: st.sampled_from(values) for key, values in ALLOWED.items()},
 )
 
@@ -195,3 +210,9 @@ def test_a_flag_holds_for_its_run_and_a_choice_is_kept(tmp_path: Path) -> None:
     started = dataclasses.replace(load(path), kiosk=True, source="clip.mp4", pace="max")
     save_changes(started, dataclasses.replace(started, precision="int8"), path)
     assert load(path) == Settings(mirror=True, precision="int8")
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "2"])
+def test_frames_between_two_searches_are_a_whole_number_above_0(tmp_path: Path, value: object) -> None:
+    with pytest.raises(ConfigError, match=r"detect_every is .*, expected a value like 1"):
+        load(write(tmp_path / "settings.json", detect_every=value))

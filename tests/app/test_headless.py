@@ -1,9 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lines at the end of a run without a window."""
+"""A run without a window: the zones it watches, and the lines at its end."""
 
 from __future__ import annotations
 
-from app.headless import summary
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.build import Networks
+from app.cli import parse
+from app.config import ConfigError
+from app.headless import run_headless, summary
+from app.motion.zone_file import save_zones
+from app.motion.zones import Zone
 from app.output.stats import Run, statistics
 from app.runtime.pipeline import PipelineMeters
 
@@ -23,3 +34,37 @@ def test_cycles_are_said_only_where_a_device_counted_them() -> None:
         "(net_w1a2, the last run, ARM work excluded)"
     )
     assert said_of(cycles=41_222, clock_hz=100_000_000, simulated=True) == [simulated]
+
+
+def test_a_script_watches_zones_and_reads_what_moves(tmp_path: Path) -> None:
+    """Two runs over the synthetic scene, whose faces move: the same bytes, with a begin for every end."""
+    everywhere = Zone("all of it", Zone.rectangle(0.0, 0.0, 1.0, 1.0), speed=0.02, share=0.01)
+    nowhere = replace(everywhere, name="too fast", speed=50.0)
+    save_zones([everywhere, nowhere], tmp_path / "zones.json")
+    flags = "--headless --source synthetic:1 --task flow --method dis --pace max --frames 30"
+    for name in ("a", "b"):
+        with Networks() as networks:
+            words = [*flags.split(), "--zones", str(tmp_path / "zones.json"), "--events", str(tmp_path / name)]
+            assert "motion" in run_headless(parse(words), networks, None)["stage_ms"]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    lines = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]
+    assert all(set(line["flow"]) == {"mean_uv", "max_px"} for line in lines)
+    told = [found["event"] for line in lines for found in line["motion"]["zones"] if found["name"] == "all of it"]
+    assert told[:1] == ["begin"]
+    assert told == ["begin", "end"] * (len(told) // 2) + ["begin"] * (len(told) % 2)
+    assert {found["name"] for line in lines for found in line["motion"]["zones"]} == {"all of it"}
+
+
+def test_without_zones_the_lines_are_as_they_were(tmp_path: Path) -> None:
+    flags = f"--headless --source synthetic:1 --task flow --method dis --pace max --frames 8 --events {tmp_path}/a"
+    with Networks() as networks:
+        run_headless(parse(flags.split()), networks, None)
+    lines = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]
+    assert [set(line) for line in lines] == [{"seq", "t_ns", "size", "tracks", "flow"}] * 8
+
+
+def test_zones_that_cannot_be_read_end_the_run_before_it_begins(tmp_path: Path) -> None:
+    (tmp_path / "zones.json").write_text('{"version": 1, "zones": [{"name": "door"}]}')
+    flags = f"--headless --source nowhere.mp4 --task flow --method dis --zones {tmp_path}/zones.json"
+    with Networks() as networks, pytest.raises(ConfigError, match=r"zones\.json, zone 1: corners is missing"):
+        run_headless(parse(flags.split()), networks, None)

@@ -57,6 +57,7 @@ def test_every_choice_is_listed_with_its_reason() -> None:
     assert available - {"net"} == {
         "expression",
         "flow",
+        "pose",
         "dis",
         "farneback",
         "lk",
@@ -73,7 +74,8 @@ def test_every_choice_is_listed_with_its_reason() -> None:
     without = "no float network for task flow here (there is no card flow_float); use --method dis, or"
     assert found["methods"]["net"].startswith("available" if has_flow else without)
     assert found["methods"]["dis"] == "available (no network)"
-    for name in ("face", "pose", "identity"):
+    assert found["tasks"]["pose"] == "available"
+    for name in ("face", "identity"):
         assert found["tasks"][name] == f"task {name} is not part of this version"
     assert found["backends"]["fpga"].startswith("no accelerator here (uio:none: accelerator 'uio:none': expected auto")
     wanted = "no simulated accelerator at /nowhere/accel_sim; build it with `make fpga-sim`"

@@ -93,7 +93,7 @@ def test_flow_is_deterministic_and_has_its_statistics(runs: dict[str, Ended], fo
     figures = statistics(folder, "flow_2")
     assert set(figures) == STATS
     assert [figures[key] for key in ("task", "backend", "precision", "models")] == ["flow", "cpu", "float", []]
-    assert set(figures["stage_ms"]) == {"capture", "flow"}
+    assert set(figures["stage_ms"]) == {"capture", "flow", "motion"}
     assert n_frames(folder / "flow_1.mp4") == N
 
 

@@ -16,6 +16,10 @@
         <translation>ネットワーク</translation>
     </message>
     <message>
+        <source>Motion</source>
+        <translation>動き</translation>
+    </message>
+    <message>
         <source>View</source>
         <translation>表示</translation>
     </message>
@@ -142,6 +146,46 @@
     <message>
         <source>Which motion has its full colour: automatic, 2, 5, 10 or 20 px</source>
         <translation>最も濃い色で示す動きの大きさ: 自動、2、5、10、20 px</translation>
+    </message>
+    <message>
+        <source>Draw zones</source>
+        <translation>ゾーンを描く</translation>
+    </message>
+    <message>
+        <source>Drag rectangles that light up while something moves in them; Esc ends it</source>
+        <translation>動きがあると光る四角形をドラッグで描きます。Esc で終了します</translation>
+    </message>
+    <message>
+        <source>Remove zone</source>
+        <translation>ゾーンを削除</translation>
+    </message>
+    <message>
+        <source>Remove the zone under the mouse while zones are drawn, else the newest one</source>
+        <translation>描画中はマウスの下のゾーン、それ以外は最新のゾーンを削除します</translation>
+    </message>
+    <message>
+        <source>Remove all zones</source>
+        <translation>すべてのゾーンを削除</translation>
+    </message>
+    <message>
+        <source>Remove every zone of the picture</source>
+        <translation>映像のゾーンをすべて削除します</translation>
+    </message>
+    <message>
+        <source>Pages</source>
+        <translation>ページ</translation>
+    </message>
+    <message>
+        <source>Show pages that swipes of a hand turn</source>
+        <translation>手のスワイプでめくるページを表示します</translation>
+    </message>
+    <message>
+        <source>Steady picture</source>
+        <translation>手ぶれ補正</translation>
+    </message>
+    <message>
+        <source>Take the shaking of the camera out of the picture and of what is recorded</source>
+        <translation>映像と録画からカメラの揺れを取り除きます</translation>
     </message>
     <message>
         <source>Pause</source>
@@ -325,6 +369,10 @@
         <translation>フロー計算法</translation>
     </message>
     <message>
+        <source>Tracking of faces</source>
+        <translation>顔の追跡</translation>
+    </message>
+    <message>
         <source>Language</source>
         <translation>言語</translation>
     </message>
@@ -372,12 +420,103 @@
         <translation>最も濃い色で示す動き: {0}</translation>
     </message>
     <message>
+        <source>That is too small for a zone: drag a larger rectangle.</source>
+        <translation>ゾーンとしては小さすぎます。もっと大きな四角形をドラッグしてください。</translation>
+    </message>
+    <message>
+        <source>There is no zone.</source>
+        <translation>ゾーンがありません。</translation>
+    </message>
+    <message>
+        <source>all zones</source>
+        <translation>すべてのゾーン</translation>
+    </message>
+    <message>
+        <source>Removed: {0}</source>
+        <translation>削除しました: {0}</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>元に戻す</translation>
+    </message>
+    <message>
+        <source>Tracking of faces: {0}</source>
+        <translation>顔の追跡: {0}</translation>
+    </message>
+    <message>
         <source>Optical flow by: {0}</source>
         <translation>オプティカルフローの計算法: {0}</translation>
     </message>
     <message>
         <source>Networks: {0}</source>
         <translation>使用ネットワーク: {0}</translation>
+    </message>
+</context>
+<context>
+    <name>Pages</name>
+    <message>
+        <source>Swipe to turn the page</source>
+        <translation>スワイプでページをめくる</translation>
+    </message>
+    <message>
+        <source>A hand to the left: the next page.</source>
+        <translation>手を左へ: 次のページ。</translation>
+    </message>
+    <message>
+        <source>A hand to the right: the page before.</source>
+        <translation>手を右へ: 前のページ。</translation>
+    </message>
+    <message>
+        <source>How a swipe is read</source>
+        <translation>スワイプの読み取り</translation>
+    </message>
+    <message>
+        <source>The flow says how every point of the picture moves.</source>
+        <translation>オプティカルフローは映像の各点の動きを表します。</translation>
+    </message>
+    <message>
+        <source>A patch that moves off together, fast, and stops is a swipe.</source>
+        <translation>まとまって素早く動き、止まった部分をスワイプとみなします。</translation>
+    </message>
+    <message>
+        <source>The way back of the hand does not count.</source>
+        <translation>戻る手は数えません。</translation>
+    </message>
+    <message>
+        <source>Zones</source>
+        <translation>ゾーン</translation>
+    </message>
+    <message>
+        <source>Press E and drag a rectangle over the picture.</source>
+        <translation>E キーを押し、映像の上で四角形をドラッグします。</translation>
+    </message>
+    <message>
+        <source>It lights up while something moves in it.</source>
+        <translation>中で何かが動いている間、光ります。</translation>
+    </message>
+    <message>
+        <source>What begins and ends there goes to the events file.</source>
+        <translation>動きの始まりと終わりはイベントファイルに記録されます。</translation>
+    </message>
+    <message>
+        <source>If nothing happens</source>
+        <translation>反応しないときは</translation>
+    </message>
+    <message>
+        <source>Move the whole hand at an arm&apos;s length, quickly, and stop.</source>
+        <translation>腕の長さほど離れ、手全体を素早く動かして止めます。</translation>
+    </message>
+    <message>
+        <source>Hold the camera still: where all moves, nothing is a hand.</source>
+        <translation>カメラを動かさないでください。全体が動くと手を区別できません。</translation>
+    </message>
+    <message>
+        <source>Mind the light: in the dark the flow sees little.</source>
+        <translation>明るさに注意してください。暗いと動きがよく見えません。</translation>
+    </message>
+    <message>
+        <source>{0} widths/s</source>
+        <translation>毎秒 {0} 画面幅</translation>
     </message>
 </context>
 <context>
@@ -395,12 +534,20 @@
         <translation>「{0}」ではフローを表示しません</translation>
     </message>
     <message>
+        <source>task {0} tracks no faces</source>
+        <translation>「{0}」では顔を追跡しません</translation>
+    </message>
+    <message>
         <source>method {0} has no network</source>
         <translation>{0} はネットワークを使いません</translation>
     </message>
     <message>
         <source>no {0} network for task {1} here (there is no card {2}); use --method dis, or another --precision</source>
         <translation>「{1}」の {0} のネットワークがここにありません (カード {2} がありません)。--method dis か別の --precision を指定してください</translation>
+    </message>
+    <message>
+        <source>no {0} network for task {1} here (there is no card {2}); use another --precision</source>
+        <translation>「{1}」の {0} のネットワークがここにありません (カード {2} がありません)。別の --precision を指定してください</translation>
     </message>
     <message>
         <source>backend {0} is not part of this version; use --backend auto</source>
@@ -450,12 +597,28 @@
         <translation>平滑化</translation>
     </message>
     <message>
+        <source>pose</source>
+        <translation>姿勢</translation>
+    </message>
+    <message>
         <source>flow</source>
         <translation>フロー</translation>
     </message>
     <message>
         <source>compare with truth</source>
         <translation>真値と比較</translation>
+    </message>
+    <message>
+        <source>motion</source>
+        <translation>動き</translation>
+    </message>
+    <message>
+        <source>camera motion</source>
+        <translation>カメラの動き</translation>
+    </message>
+    <message>
+        <source>stabilise</source>
+        <translation>手ぶれ補正</translation>
     </message>
 </context>
 <context>
@@ -631,6 +794,14 @@
         <translation>合成シーン</translation>
     </message>
     <message>
+        <source>Camera stands still</source>
+        <translation>カメラは固定</translation>
+    </message>
+    <message>
+        <source>Camera is moved (Lucas-Kanade)</source>
+        <translation>カメラが動く (Lucas-Kanade)</translation>
+    </message>
+    <message>
         <source>{0} · no network</source>
         <translation>{0} · ネットワークなし</translation>
     </message>
@@ -645,6 +816,25 @@
     <message>
         <source>{0} cycles = {1} ms</source>
         <translation>{0} サイクル = {1} ms</translation>
+    </message>
+</context>
+<context>
+    <name>Zones</name>
+    <message>
+        <source>zone {0}</source>
+        <translation>ゾーン {0}</translation>
+    </message>
+    <message>
+        <source>{0}: {1} widths/s</source>
+        <translation>{0}: 毎秒 {1} 画面幅</translation>
+    </message>
+    <message>
+        <source>{0}: motion not known</source>
+        <translation>{0}: 動きは不明</translation>
+    </message>
+    <message>
+        <source>Drag a rectangle. Del: remove. Esc: done.</source>
+        <translation>四角形をドラッグしてください。Del: 削除&#x3000;Esc: 終了</translation>
     </message>
 </context>
 </TS>

@@ -192,7 +192,7 @@ def test_program_prints_and_writes_one_object(
     ("arguments", "message"),
     [
         (["expression", "--data", "nowhere.npz"], "nowhere.npz is not an .npz with X"),
-        (["pose", "--data", "x"], "task pose is not part of this version"),
+        (["verify", "--data", "x"], "task verify is not part of this version"),
         (["expression", "--data", "TOY", "--json", "/dev/null/x.json"], "cannot write /dev/null/x.json"),
         (["expression", "--data", "TOY", "--results", "/dev/null/x"], "cannot write /dev/null/x"),
     ],

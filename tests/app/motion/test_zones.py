@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.motion.zones import Zone, ZoneError, ZoneEvent, ZoneWatch, zone_mask
+from app.motion.zones import Zone, ZoneError, ZoneEvent, ZoneState, ZoneWatch, zone_mask
 from models.results import Flow
 from models.similarity import turn_about
 from tests.app.motion.fields import DT_S, FRAME_NS, SIZE_WH, empty, flow_of, rest, unknown
@@ -126,6 +126,38 @@ def test_a_zone_that_is_not_seen_any_more_ends() -> None:
 def test_another_size_of_the_field_goes_on() -> None:
     frames = [flow_of((0.3, 0), INSIDE, stride) for stride in (4, 4, 2, 2, 8, 8, 1)]
     assert [event.kind for event in watch(LEFT_HALF, frames)] == ["begin"]
+
+
+def test_states_say_what_is_known_and_what_moves_now() -> None:
+    watcher = ZoneWatch([LEFT_HALF])
+    assert watcher.states() == (ZoneState(LEFT_HALF),)
+    for number in range(1, 11):
+        watcher.update(flow_of((0.3, 0), INSIDE), DT_S, number * FRAME_NS, SIZE_WH)
+    (state,) = watcher.states()
+    assert (state.is_known, state.is_moving, state.direction_deg) == (True, True, 0.0)
+    assert state.speed == pytest.approx(0.3, rel=1e-3)
+    for number in range(11, 31):  # 0.8 s the other way: the state has turned, the means since the begin have not
+        watcher.update(flow_of((-0.3, 0), INSIDE), DT_S, number * FRAME_NS, SIZE_WH)
+    assert watcher.states()[0].direction_deg == pytest.approx(180.0)
+    watcher.update(unknown(), 0.0, 31 * FRAME_NS, SIZE_WH)
+    assert (watcher.states()[0].is_known, watcher.states()[0].is_moving) == (False, True)
+
+
+def test_other_zones_end_what_goes_on_in_those_that_are_gone() -> None:
+    stays, other = replace(LEFT_HALF, name="stays"), Zone("new", Zone.rectangle(0.6, 0.6, 0.9, 0.9))
+    watcher = ZoneWatch([LEFT_HALF, stays])
+    for number in range(1, 11):
+        watcher.update(flow_of((0.3, 0), INSIDE), DT_S, number * FRAME_NS, SIZE_WH)
+    events = watcher.use([stays, other])
+    assert [(event.zone, event.kind, event.t_ns) for event in events] == [("left half", "end", 10 * FRAME_NS)]
+    assert watcher.moving() == ("stays",)
+    assert watcher.update(flow_of((0.3, 0), INSIDE), DT_S, 11 * FRAME_NS, SIZE_WH) == []
+    assert [state.is_known for state in watcher.states()] == [True, True]
+    moved = replace(stays, corners=Zone.rectangle(0.5, 0.5, 0.9, 0.9))
+    assert [event.zone for event in watcher.use([moved])] == ["stays"]  # the same name, another place
+    assert watcher.use([]) == []
+    with pytest.raises(ZoneError, match="two zones are called 'stays'"):
+        watcher.use([stays, stays])
 
 
 def test_a_polygon_holds_its_inside() -> None:

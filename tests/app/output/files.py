@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from app.frame import ExpressionOutput, FlowOutput, Frame, FrameResult
-from models.results import Flow, Image, Tracks
+from app.frame import ExpressionOutput, FlowOutput, Frame, FrameResult, PoseOutput
+from models.results import N_KEYPOINTS, Flow, Image, Tracks
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 WAIT_S = 10.0
@@ -41,6 +41,16 @@ def flow_result(seq: int, has_flow: bool = True) -> FrameResult[FlowOutput]:
     frame = result(seq, 0).frame
     output = FlowOutput(Flow(uv, valid), 2, frame.image, max(seq - 1, 0), 0.033, "dis")
     return FrameResult(frame, output, {"flow": 1.0}, "cpu", "float")
+
+
+def pose_result(seq: int, n_people: int = 2) -> FrameResult[PoseOutput]:
+    """Return the same poses for the same arguments, with the tracks of `result`; a keypoint may lie outside."""
+    one = result(seq, n_people)
+    random = np.random.default_rng([seq, n_people, 1])
+    xy, score = random.uniform(-10, 70, (n_people, N_KEYPOINTS, 2)), random.uniform(0, 1, (n_people, N_KEYPOINTS, 1))
+    keypoints = np.concatenate([xy, score], axis=2).astype(np.float32)
+    output = PoseOutput(one.output.tracks, keypoints, tuple(f"keypoint {k}" for k in range(N_KEYPOINTS)))
+    return FrameResult(one.frame, output, {"detect": 1.0}, "cpu", "float")
 
 
 def plain(result: FrameResult[Any]) -> Image:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.frame import Frame, FrameResult
+from app.frame import FlowOutput, Frame, FrameResult, Motion
+from app.motion.swipes import Swipe
+from app.motion.zones import Zone, ZoneEvent, ZoneState
 from app.output import events
 from app.output.events import event, open_events
 from models.card import load_card
-from tests.app.output.files import LABELS, Reports, flow_result, result
+from tests.app.output.files import LABELS, Reports, flow_result, pose_result, result
 
 SCHEMA: dict[str, Any] = json.loads((Path(events.__file__).parent / "events.schema.json").read_text())
 TYPES: dict[str, tuple[type, ...]] = {
@@ -101,6 +104,33 @@ def test_a_flow_fits_the_schema_and_has_no_track(has_flow: bool) -> None:
     assert all(round(value, 2) == value for value in [*flow["mean_uv"], flow["max_px"]])
 
 
+@pytest.mark.parametrize("n_people", [0, 1, 200])
+def test_poses_fit_the_schema(n_people: int) -> None:
+    one = pose_result(3, n_people)
+    found = json.loads(json.dumps(event(one), allow_nan=False))
+    assert faults(SCHEMA, found) == []
+    assert (found["seq"], found["t_ns"], found["size"], len(found["tracks"])) == (3, one.frame.t_ns, [64, 48], n_people)
+    for k, track in enumerate(found["tracks"]):
+        assert list(track) == ["id", "xyxy", "score", "is_predicted", "pose"]
+        np.testing.assert_allclose(track["pose"]["keypoints"], one.output.keypoints[k], atol=0.00501)
+        assert all([round(x, 2), round(y, 2), round(s, 4)] == [x, y, s] for x, y, s in track["pose"]["keypoints"])
+    assert faults(SCHEMA, event(result(3))) == []
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "fault"),
+    [
+        ([[1, 2, 0.5]] * 16, "event.tracks[0].pose.keypoints: 16 items"),
+        ([[1, 2]] * 17, "event.tracks[0].pose.keypoints[0]: 2 items"),
+        ([[1, None, 0.5]] * 17, "event.tracks[0].pose.keypoints[0][1]: None is no number"),
+    ],
+)
+def test_the_checker_finds_faults_of_a_pose(keypoints: list[Any], fault: str) -> None:
+    found = event(pose_result(0, 1))
+    found["tracks"][0]["pose"]["keypoints"] = keypoints
+    assert fault in faults(SCHEMA, found)
+
+
 def test_a_still_picture_is_not_an_unknown_one() -> None:
     still = flow_result(0)
     still.output.flow.uv[:] = -0.001
@@ -120,6 +150,64 @@ def test_a_still_picture_is_not_an_unknown_one() -> None:
 )
 def test_the_checker_finds_faults_of_a_flow(flow: dict[str, Any], fault: str) -> None:
     assert fault in faults(SCHEMA, event(flow_result(0)) | {"flow": flow})
+
+
+ZONE = Zone("door", Zone.rectangle(0.1, 0.1, 0.5, 0.5))
+BEGIN = ZoneEvent("door", "begin", 99, 50, 359.97, 0.123456, 0.25)
+
+
+def motion_result(motion: Motion) -> FrameResult[FlowOutput]:
+    one = flow_result(3)
+    return dataclasses.replace(one, output=dataclasses.replace(one.output, motion=motion))
+
+
+@pytest.mark.parametrize(
+    ("motion", "expected"),
+    [
+        (Motion(), None),
+        (Motion(last_swipe=Swipe("up", 9, 1.0)), None),  # it ended in an earlier frame
+        (Motion((ZoneState(ZONE),)), {"zones": [], "swipe": None}),
+        (Motion((), (), Swipe("left", 99, 1.23456)), {"zones": [], "swipe": {"direction": "left", "speed": 1.2346}}),
+        (
+            Motion((ZoneState(ZONE, True, True),), (BEGIN,)),
+            {
+                "zones": [
+                    {
+                        "name": "door",
+                        "event": "begin",
+                        "since_ns": 50,
+                        "direction_deg": 0.0,
+                        "speed": 0.1235,
+                        "share": 0.25,
+                    }
+                ],
+                "swipe": None,
+            },
+        ),
+        (Motion((), (dataclasses.replace(BEGIN, kind="end"),)), {"swipe": None}),  # of a zone that was removed
+    ],
+)
+def test_motion_is_told_where_zones_or_swipes_are(motion: Motion, expected: dict[str, Any] | None) -> None:
+    found = event(motion_result(motion))
+    assert faults(SCHEMA, json.loads(json.dumps(found, allow_nan=False))) == []
+    assert found["flow"] == event(flow_result(3))["flow"]
+    if expected is None:
+        assert "motion" not in found
+    else:
+        assert found["motion"] == found["motion"] | expected
+
+
+@pytest.mark.parametrize(
+    ("motion", "fault"),
+    [
+        ({"zones": []}, "event.motion: swipe is missing"),
+        ({"zones": [{}], "swipe": None}, "event.motion.zones[0]: name is missing"),
+        ({"zones": [], "swipe": {"direction": "away", "speed": 1}}, "event.motion.swipe.direction: 'away' is none of"),
+        ({"zones": [], "swipe": {"direction": "up", "speed": -1}}, "event.motion.swipe.speed: -1 is out of range"),
+    ],
+)
+def test_the_checker_finds_faults_of_a_motion(motion: dict[str, Any], fault: str) -> None:
+    assert any(found.startswith(fault) for found in faults(SCHEMA, event(flow_result(0)) | {"motion": motion}))
 
 
 def test_labels_of_the_schema_are_those_of_the_card() -> None:

@@ -23,7 +23,9 @@ from app.tasks.faces import (
 )
 from app.tracking.sort import Sort
 from models.blazeface import N_POINTS, FaceDetector
+from models.camera_motion import CameraMotion
 from models.results import NOT_SEARCHED, Detections, Float32, Image
+from models.similarity import turn_about
 
 MS = 1_000_000
 SIDE = 40.0
@@ -73,9 +75,50 @@ class Bench:
         return faces
 
 
+class FakeCamera:
+    """Moves as the test says, and remembers which boxes were left out."""
+
+    def __init__(self, shift_xy: tuple[float, float]) -> None:
+        self.motion = CameraMotion(turn_about((0, 0), shift_xy), 100, 90)
+        self.left_out: list[Float32 | None] = []
+
+    def __call__(self, image: Image, objects_xyxy: Float32 | None = None) -> CameraMotion:
+        self.left_out.append(objects_xyxy)
+        return self.motion
+
+
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
+
+
+def test_a_face_is_found_again_where_the_camera_took_it(bench: Bench) -> None:
+    """The camera swings by twice the face's width, once: without being told, the tracker takes it for another face."""
+    bench.short.boxes = bench.full.boxes = FAR[:1]
+    for _ in range(5):
+        bench.frame()
+    assert bench.tracks.track_id.tolist() == [1]
+    camera = FakeCamera((2 * SIDE, 0))
+    bench.finder.follow_camera(camera, Frame(np.zeros((200, 600, 3), np.uint8), 9, 0, bench.t_ns))
+    bench.short.boxes = bench.full.boxes = FAR[:1] + np.array([2 * SIDE, 0, 2 * SIDE, 0], np.float32)
+    bench.frame()
+    assert bench.tracks.track_id.tolist() == [1]
+    assert bench.tracks.xyxy[0] == pytest.approx(bench.short.boxes[0], abs=1)
+    assert np.abs(bench.tracks.velocity).max() < SIDE  # the face stood still, the camera moved
+    (left_out,) = camera.left_out
+    assert left_out is not None
+    assert left_out[0] == pytest.approx(FAR[0], abs=1)
+
+
+def test_what_is_below_the_noise_moves_no_track(bench: Bench) -> None:
+    bench.short.boxes = bench.full.boxes = FAR[:1]
+    for _ in range(3):
+        bench.frame()
+    camera = FakeCamera((0.2, 0))  # of 600 px
+    for _ in range(50):
+        bench.finder.follow_camera(camera, Frame(np.zeros((200, 600, 3), np.uint8), 9, 0, bench.t_ns))
+    bench.frame()
+    assert bench.tracks.xyxy[0] == pytest.approx(FAR[0], abs=0.5)
 
 
 def test_full_range_runs_first_and_then_each_period(bench: Bench) -> None:

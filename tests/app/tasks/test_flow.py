@@ -141,12 +141,12 @@ def test_stages_and_cycles_are_those_of_the_frame() -> None:
     network = FakeNetwork()
     task = FlowTask(network, "net", NetworkChoice("fpga", "w1a2"))
     task(frame(0))
-    assert task.times.take() == {}
+    assert list(task.times.take()) == ["motion"]
     task(frame(1))
-    assert (list(task.times.take()), task.in_use.cycles) == (["flow"], None)
+    assert (list(task.times.take()), task.in_use.cycles) == (["flow", "motion"], None)
     network.last_cycles = Cycles(5, 100)
     task(frame(2, flow_uv=np.zeros((48, 64, 2), np.float32)))
-    assert (list(task.times.take()), task.in_use.cycles) == (["flow", "compare"], Cycles(5, 100))
+    assert (list(task.times.take()), task.in_use.cycles) == (["flow", "compare", "motion"], Cycles(5, 100))
 
 
 @pytest.mark.parametrize("seq", [2, 3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from app.build import Networks
 from app.choices import Choice
 from app.config import Settings
 from app.frame import ExpressionOutput, Frame, FrameResult
+from app.motion.zones import Zone
 from app.output.stats import Display
 from app.runtime.meters import StageTimes
 from app.runtime.pipeline import Listeners, NetworkChoice, Pipeline
@@ -145,6 +146,7 @@ class FakeProgram:
         self.recorder: FakeFile | None = None
         self.events: FakeFile | None = None
         self.calls: list[tuple[str, ...]] = []
+        self.zones: tuple[Zone, ...] = ()
         self._plan, self._hang = plan, plan.hang
         self.pipeline = Pipeline(self.source, self.task, listeners, settings.pace, max_frames)
 
@@ -158,6 +160,12 @@ class FakeProgram:
         self.calls.append(("select", *((settings.method,) if settings.task == "flow" else (backend, precision))))
         models = {"expression": f"expression_{precision}.tflite"}
         self.task.in_use = NetworkChoice(resolve_backend(backend, precision), precision, models)
+
+    def watch(self, zones: Sequence[Zone]) -> None:
+        self.zones = tuple(zones)
+
+    def steady(self, is_on: bool) -> None:
+        self.calls.append(("steady", str(is_on)))
 
     def record(self, path: Path) -> None:
         self.recorder = FakeFile(path)

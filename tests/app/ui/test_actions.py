@@ -98,9 +98,10 @@ def test_task(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
     press(qtbot, window, "1")
     assert expression.isChecked()
     assert len(plan.made) == 1  # it runs already
-    pose = window.menus.actions["task_pose"]
-    assert not pose.isEnabled()
-    assert pose.toolTip() == pose.statusTip() == "task pose is not part of this version"
+    assert window.menus.actions["task_pose"].isEnabled()
+    face = window.menus.actions["task_face"]
+    assert not face.isEnabled()
+    assert face.toolTip() == face.statusTip() == "task face is not part of this version"
 
 
 def test_task_flow_is_another_program_on_the_same_source(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:

@@ -13,7 +13,8 @@ from PySide6.QtGui import QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from app.frame import ExpressionOutput, Frame, FrameResult
-from app.ui.overlay import Annotator, Overlays, ink_on, track_colour
+from app.ui.overlay import Annotator, Overlays
+from app.ui.track_marks import ink_on, track_colour
 from device.backend import Cycles
 from models.results import Tracks
 from tests.app.ui.fakes import LABELS, result

@@ -91,7 +91,7 @@ def test_float_file_equals_the_network(tmp_path: Path) -> None:
 
 def test_joint_ranges_hold_the_extremes_of_most_samples() -> None:
     found = [{"x": {"min": np.array([-k]), "max": np.array([2.0 * k]), "num_samples": 1}} for k in range(101)]
-    joint = joint_ranges(found)["x"]
+    joint = joint_ranges(found, 99)["x"]
     assert joint["min"].tolist() == [-99]
     assert joint["max"].tolist() == [198.0]
 

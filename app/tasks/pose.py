@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Task `pose`: people found, followed with stable numbers, and the 17 keypoints of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.frame import Frame, PoseOutput
+from app.runtime.meters import StageTimes
+from app.runtime.pipeline import NetworkChoice
+from app.tracking.sort import Sort, SortSettings
+from models.persons import PersonDetector, known_keypoints
+from models.pose import PoseEstimator
+from models.results import MISSED, N_KEYPOINTS, NOT_SEARCHED, Float32, Image, Poses, Tracks
+
+PERSON_TRACKING = SortSettings(
+    score_threshold=0.08, sure_score=0.16, certain_score=0.5, n_init=2, first_at_once=True, coast_s=0.2
+)
+"""How people are tracked. MultiPose's scores are low: on TUD-Campus and TUD-Stadtmitte its boxes are best cut near 0.1,
+and of 128 combinations these thresholds and `n_init` gave the best MOTA + IDF1 + HOTA but for 0.001 (0.773, 0.828,
+0.586; tuned on these sequences); a coast of 0.2 s raised MOTA to 0.79."""
+LOOKS = 2
+"""People whose keypoints are looked at in one frame (17 ms each at float, 8 at int8), the longest waiting first."""
+SEEN_SCORE = 0.2
+"""A keypoint below was guessed, not seen: it is not smoothed with what was seen before or comes after."""
+MIN_CUTOFF_HZ = 1.0
+CUTOFF_PER_SPEED = 20.0
+SPEED_CUTOFF_HZ = 1.0
+"""One-Euro filter: the cut-off of a keypoint at rest (noise of 0.5 % of the body falls to 0.2 %), what a speed of one
+body a second adds to it in Hz (at half a body a second it lags 0.013 s), and the cut-off of that speed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """The smoothed keypoints of one person as of their last look."""
+
+    xy: Float32  # (17, 2) px
+    speed: Float32  # (17, 2) bodies/s, smoothed
+    score: Float32  # (17,)
+    t_ns: int
+    n_frame: int  # of the last look at full size; -1 = only the detector's guess so far
+
+
+class OneEuro:
+    """Casiez, Roussel, Vogel, "1 Euro Filter", CHI 2012: a low pass whose cut-off grows with the speed.
+
+    x <- x + a(fc) (raw - x), a(fc) = 1 / (1 + 1 / (2 pi fc dt)), fc = MIN_CUTOFF_HZ + CUTOFF_PER_SPEED |dx/dt|, where
+    dx/dt is itself smoothed by a(SPEED_CUTOFF_HZ). Speeds count in bodies (`side_px`, the longer side of the box), so
+    that near and far people are smoothed alike. Time is the picture's own.
+    """
+
+    def __call__(self, body: Body, raw: Float32, side_px: float, t_ns: int, n_frame: int) -> Body:
+        """Return the body after the keypoints `raw` (17, 3); those not seen now or before start anew."""
+        dt_s = (t_ns - body.t_ns) / 1e9
+        if dt_s == 0:
+            return dataclasses.replace(body, n_frame=n_frame)
+        if dt_s < 0:  # a clip that begins anew
+            return Body(raw[:, :2], np.zeros_like(body.speed), raw[:, 2], t_ns, n_frame)
+        speed = (raw[:, :2] - body.xy) / (side_px * dt_s)
+        speed = body.speed + share(SPEED_CUTOFF_HZ, dt_s) * (speed - body.speed)
+        cutoff_hz = MIN_CUTOFF_HZ + CUTOFF_PER_SPEED * np.hypot(speed[:, 0], speed[:, 1])
+        weight = share(cutoff_hz, dt_s)
+        is_new = (raw[:, 2] < SEEN_SCORE) | (body.score < SEEN_SCORE)
+        weight, speed = np.where(is_new, 1.0, weight), np.where(is_new[:, None], 0.0, speed)
+        xy = body.xy + weight[:, None] * (raw[:, :2] - body.xy)
+        return Body(xy.astype(np.float32), speed.astype(np.float32), raw[:, 2], t_ns, n_frame)
+
+
+def share(cutoff_hz: NDArray[np.floating] | float, dt_s: float) -> Float32:
+    """Return a(fc): how much of a new value a low pass takes over after `dt_s`."""
+    return np.asarray(1 / (1 + 1 / (2 * math.pi * np.asarray(cutoff_hz) * dt_s)), np.float32)
+
+
+class PoseTask:
+    """Runs in the inference thread; `select` may be called from any thread and takes effect at the next frame.
+
+    Every `detect_every`-th frame is searched for people; in between the tracker's predictions are looked at.
+    """
+
+    def __init__(
+        self, detector: PersonDetector, pose: PoseEstimator, backend: str, precision: str, detect_every: int = 1
+    ) -> None:
+        self.times = StageTimes()
+        self._detector, self._tracker, self._filter = detector, Sort(PERSON_TRACKING), OneEuro()
+        self._detect_every, self._n_frames = detect_every, -1
+        self._bodies: dict[int, Body] = {}
+        self.select(pose, backend, precision)
+
+    def select(self, pose: PoseEstimator, backend: str, precision: str) -> None:
+        """Use another network from the next frame on; tracks and smoothing go on."""
+        person = f"{Path(self._detector.card.file).name} (float)"
+        self._next = pose, NetworkChoice(backend, precision, {"person": person, "pose": Path(pose.card.file).name})
+        if not hasattr(self, "in_use"):
+            self.in_use = self._next[1]
+
+    def __call__(self, frame: Frame) -> PoseOutput:
+        network, self.in_use = self._next
+        self._n_frames += 1
+        with self.times.stage("detect"):
+            found = self._detector.poses(frame.image) if self._n_frames % self._detect_every == 0 else None
+        with self.times.stage("track"):
+            tracks = self._track(found, frame.t_ns)
+        with self.times.stage("pose"):
+            looked = self._look(network, frame.image, tracks, found)
+        if network.last_cycles is not None:
+            self.in_use = dataclasses.replace(self.in_use, cycles=network.last_cycles)
+        with self.times.stage("smooth"):
+            keypoints = self._smooth(tracks, found, looked, frame.t_ns)
+        return PoseOutput(tracks, keypoints, network.card.labels)
+
+    def _track(self, found: Poses | None, t_ns: int) -> Tracks:
+        if found is not None:
+            return self._tracker.update(found.detections(), t_ns)
+        predicted = self._tracker.predict(t_ns)
+        return dataclasses.replace(predicted, detection_index=np.full(len(predicted), NOT_SEARCHED, np.int32))
+
+    def _look(self, network: PoseEstimator, image: Image, tracks: Tracks, found: Poses | None) -> dict[int, Float32]:
+        """Return the keypoints (17, 3) of the `LOOKS` people who waited longest, by track number.
+
+        A person who was searched and not found is hidden or gone: a look there would show somebody else.
+        """
+        rows = [k for k in range(len(tracks)) if tracks.detection_index[k] != MISSED]
+        rows.sort(key=lambda k: self._last_look(int(tracks.track_id[k])))
+        rows = rows[:LOOKS]
+        boxes = np.array([box_of(tracks, found, k) for k in rows], np.float32).reshape(-1, 4)
+        poses = network(image, boxes)
+        return {int(tracks.track_id[k]): poses.keypoints[n] for n, k in enumerate(rows)}
+
+    def _last_look(self, track_id: int) -> int:
+        body = self._bodies.get(track_id)
+        return -1 if body is None else body.n_frame
+
+    def _smooth(self, tracks: Tracks, found: Poses | None, looked: dict[int, Float32], t_ns: int) -> Float32:
+        """Return the keypoints (N, 17, 3) of the tracks; people who are not tracked any more are forgotten."""
+        bodies, shown = {}, np.zeros((len(tracks), N_KEYPOINTS, 3), np.float32)
+        for k, number in enumerate(tracks.track_id.tolist()):
+            xyxy = tracks.xyxy[k]
+            body = self._bodies.get(number)
+            if number in looked:
+                side_px = max(float((xyxy[2:] - xyxy[:2]).max()), 1.0)
+                body = self._seen(body, looked[number], side_px, t_ns)
+            elif body is None:
+                body = self._guessed(tracks, found, k, t_ns)
+            bodies[number] = body
+            ahead = tracks.velocity[k] * np.float32(max(0, t_ns - body.t_ns) / 1e9)
+            shown[k] = np.concatenate([body.xy + ahead, body.score[:, None]], axis=1)
+        self._bodies = bodies
+        return shown
+
+    def _seen(self, body: Body | None, keypoints: Float32, side_px: float, t_ns: int) -> Body:
+        if body is None or body.n_frame < 0:
+            still = np.zeros((N_KEYPOINTS, 2), np.float32)
+            return Body(keypoints[:, :2], still, keypoints[:, 2], t_ns, self._n_frames)
+        return self._filter(body, keypoints, side_px, t_ns, self._n_frames)
+
+    @staticmethod
+    def _guessed(tracks: Tracks, found: Poses | None, k: int, t_ns: int) -> Body:
+        """Return the detector's own keypoints of a person whose turn has not come yet, all unknown without them."""
+        still, index = np.zeros((N_KEYPOINTS, 2), np.float32), int(tracks.detection_index[k])
+        if found is not None and index >= 0:
+            keypoints = found.keypoints[index]
+        else:
+            nothing = np.full((1, N_KEYPOINTS, 3), np.nan, np.float32)
+            keypoints = known_keypoints(nothing, tracks.xyxy[k : k + 1])[0]
+        return Body(keypoints[:, :2], still, keypoints[:, 2], t_ns, -1)
+
+
+def box_of(tracks: Tracks, found: Poses | None, k: int) -> Float32:
+    """Return the box to look at: what was detected, which is sharper than the track, or else the prediction."""
+    index = int(tracks.detection_index[k])
+    return np.asarray(tracks.xyxy[k] if found is None or index < 0 else found.xyxy[index], np.float32)
