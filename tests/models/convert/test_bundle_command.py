@@ -105,7 +105,10 @@ def test_the_longest_ring_of_the_inputs_is_kept(tmp_path: Path, monkeypatch: pyt
 
 
 REFUSED: dict[str, tuple[list[str], str]] = {
-    "unknown": (["nothing"], r"there is no low-bit network nothing; known are expression, or give a program file"),
+    "unknown": (
+        ["nothing"],
+        r"there is no low-bit network nothing; known are expression, flow, or give a program file",
+    ),
     "missing file": (["{folder}/no.json"], r"no\.json cannot be read \(No such file or directory\)"),
     "one name": (["{flow}", "{flow}"], r"two networks are called flow, in .*flow\.json and in .*; leave one out"),
     "not a bundle": (["{folder}/text.json"], r"text\.json is not a bundle description"),
