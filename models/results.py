@@ -84,6 +84,17 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.track_id)
 
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Tracks:
+        """Return the rows `index` (integers or a mask)."""
+        return Tracks(
+            self.track_id[index],
+            self.xyxy[index],
+            self.velocity[index],
+            self.score[index],
+            self.age_s[index],
+            self.detection_index[index],
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class ClassScores:

@@ -13,7 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.frame import Frame, PoseOutput
-from app.tasks.pose import CUTOFF_PER_SPEED, LOOKS, MIN_CUTOFF_HZ, SEEN_SCORE, Body, OneEuro, PoseTask, share
+from app.tasks.pose import (
+    CUTOFF_PER_SPEED,
+    LEAST_BELIEF,
+    LOOKS,
+    MIN_CUTOFF_HZ,
+    SEEN_SCORE,
+    Body,
+    OneEuro,
+    PoseTask,
+    belief_in,
+    share,
+)
 from device.backend import Cycles
 from models.persons import PersonDetector
 from models.pose import PoseEstimator
@@ -21,7 +32,7 @@ from models.results import MISSED, N_KEYPOINTS, NOT_SEARCHED, Float32, Image, Po
 from tests.models.bodies import LABELS, card
 
 FRAME_NS = 40_000_000
-GUESS, LOOK = 0.3, 0.9
+GUESS, LOOK = 0.4, 0.9
 """Scores that tell whose keypoints are shown: the detector's or a look's."""
 
 
@@ -141,6 +152,25 @@ def test_who_waits_moves_on_with_his_box() -> None:
         scene.detector.boxes = at(3) + np.float32(2 * k)
         output = scene.step()
     np.testing.assert_allclose(output.keypoints[:, 0, 0] - [20, 120, 220], 58, atol=1.5)
+
+
+def test_what_does_not_look_like_a_person_is_followed_but_not_shown() -> None:
+    """The detector is sure of a bottle; the closer look is not, and each look changes a fifth of the belief."""
+    scene = Scene(at(1))
+    scene.pose.score = LEAST_BELIEF - 0.05
+    assert [len(scene.step().tracks) for _ in range(5)] == [0] * 5
+    assert scene.pose.looks == [1] * 5
+    scene.pose.score = LEAST_BELIEF + 0.15
+    shown = [scene.step().tracks.track_id.tolist() for _ in range(3)]
+    assert shown == [[], [1], [1]]  # 0.36, 0.392, 0.418
+    scene.pose.score = 0.3
+    assert [len(scene.step().tracks) for _ in range(4)] == [1, 1, 0, 0]  # 0.394, 0.375, 0.36
+
+
+def test_a_face_alone_is_a_person() -> None:
+    keypoints = seen(0.0, 0.0)
+    keypoints[:5, 2] = LOOK
+    assert belief_in(keypoints) == pytest.approx(LOOK)
 
 
 def test_a_network_changes_between_two_frames() -> None:
