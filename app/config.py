@@ -146,13 +146,18 @@ def save(settings: Settings, path: Path) -> None:
     """Write `path` atomically: a crash or a full disk leaves the old file whole. Raises ConfigError."""
     text = json.dumps({"version": VERSION, **dataclasses.asdict(settings)}, indent=2) + "\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name) as beside:
-            new = Path(beside) / path.name
-            with new.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
+        write_whole(text, path)
     except OSError as error:
         raise ConfigError(f"cannot save the settings to {path}: {error.strerror}; they hold until you quit") from error
+
+
+def write_whole(text: str, path: Path) -> None:
+    """Write a file beside `path` and move it there: whatever happens, one of both is whole. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name) as beside:
+        new = Path(beside) / path.name
+        with new.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)

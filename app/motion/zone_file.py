@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from app.config import ConfigError
+from app.config import ConfigError, write_whole
 from app.motion.zones import Zone, ZoneError
 
 VERSION = 1
@@ -118,13 +116,6 @@ def save_zones(zones: Sequence[Zone], path: Path) -> None:
     text = json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     parse_zones(json.loads(text), path)  # what could not be read again is not written
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name) as beside:
-            new = Path(beside) / path.name
-            with new.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
+        write_whole(text, path)
     except OSError as error:
         raise ConfigError(f"cannot save the zones to {path}: {error.strerror}; they hold until you quit") from error

@@ -16,6 +16,7 @@ from device.lowbit.compiler import compile_network
 from device.lowbit.linker import link
 from device.registry import open_backend
 from models.card import CARDS, WEIGHTS, load_card
+from models.convert.card_figures import BACKEND, TFLITE_BITS, multiply_adds
 from models.convert.tflite import Deployed, operators, to_float, to_int8
 from models.expression import ExpressionClassifier
 from models.lowbit.fold import fold
@@ -28,10 +29,8 @@ N_CALIBRATION = 256
 """Training faces (evenly spread over the rows) that set the int8 ranges."""
 SLOTS = 4
 """Faces that may wait for the accelerator at once."""
-BACKEND = {"float": "cpu", "int8": "cpu", "w1a2": "lowbit"}
 BITS: dict[str, dict[str, int | str]] = {
-    "float": {"weights": 32, "activations": 32, "first layer": 32, "last layer": 32},
-    "int8": {"weights": 8, "activations": 8, "first layer": 8, "last layer": 8},
+    **TFLITE_BITS,
     "w1a2": {
         "weights": 1,
         "activations": 2,
@@ -76,19 +75,9 @@ def write_tflite(net: ExpressionNet, train: Faces) -> None:
 
 def count(net: ExpressionNet) -> dict[str, int]:
     """Return weights and multiply-adds of the deployed network."""
-    macs = 0
-
-    def add(layer: Any, _inputs: Any, output: Any) -> None:
-        nonlocal macs
-        macs += layer.weight[0].numel() * output.numel()
-
-    deployed = Deployed(net.eval())
-    layers = [m for m in deployed.modules() if isinstance(m, torch.nn.Conv2d)]
-    hooks = [layer.register_forward_hook(add) for layer in layers]
-    net(torch.zeros(1, 1, 48, 48))
-    for hook in hooks:
-        hook.remove()
-    return {"parameters": sum(p.numel() for p in deployed.parameters()), "macs": macs}
+    deployed = Deployed(net)
+    parameters = sum(p.numel() for p in deployed.parameters())
+    return {"parameters": parameters, "macs": multiply_adds(net.eval(), torch.zeros(1, 1, 48, 48))}
 
 
 def write_card(precision: str, run: Path, public: Faces, clean: Any, size: dict[str, int]) -> dict[str, Any]:

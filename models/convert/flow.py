@@ -18,6 +18,7 @@ from device.lowbit.compiler import compile_network
 from device.lowbit.linker import link
 from device.registry import open_backend
 from models.card import CARDS, WEIGHTS, load_card
+from models.convert.card_figures import BACKEND, TFLITE_BITS, multiply_adds
 from models.convert.tflite import operators, to_float, to_int8
 from models.flow import FlowNet as DeployedNet
 from models.flow_stem import CELL_PX, CHANNELS, HEIGHT_PX, WIDTH_PX, open_kernels, stem
@@ -35,11 +36,9 @@ HELD_PERCENT = 90
 as in float, 1.91 with 99, 1.75 with 70."""
 SLOTS = 2
 """Pairs that may wait for the accelerator at once."""
-BACKEND = {"float": "cpu", "int8": "cpu", "w1a2": "lowbit"}
 CELLS_HW = (HEIGHT_PX // CELL_PX, WIDTH_PX // CELL_PX)
 BITS: dict[str, dict[str, int | str]] = {
-    "float": {"weights": 32, "activations": 32, "first layer": 32, "last layer": 32},
-    "int8": {"weights": 8, "activations": 8, "first layer": 8, "last layer": 8},
+    **TFLITE_BITS,
     "w1a2": {
         "weights": 1,
         "activations": 2,
@@ -91,18 +90,9 @@ def in_pixels(net: FlowNet) -> FlowNet:
 
 def count(width: int) -> dict[str, int]:
     """Return weights and multiply-adds of a network."""
-    net, macs = FlowNet(Precision.FLOAT, width).eval(), 0
-
-    def add(layer: Any, _inputs: Any, output: Any) -> None:
-        nonlocal macs
-        macs += layer.weight[0].numel() * output.numel()
-
-    for layer in net.modules():
-        if isinstance(layer, nn.Conv2d):
-            layer.register_forward_hook(add)
-    net(torch.zeros(1, CHANNELS, *CELLS_HW))
+    net = FlowNet(Precision.FLOAT, width).eval()
     weights = sum(layer.weight.numel() for layer in net.modules() if isinstance(layer, nn.Conv2d))
-    return {"parameters": weights, "macs": macs}
+    return {"parameters": weights, "macs": multiply_adds(net, torch.zeros(1, CHANNELS, *CELLS_HW))}
 
 
 def write_card(precision: str, run: Path, validation: FlowPairs) -> dict[str, Any]:
