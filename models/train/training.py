@@ -35,6 +35,7 @@ class Recipe:
     learning_rate: float = 4e-3
     weight_decay: float = 0.05
     warmup_epochs: float = 3.0
+    final_rate: float = 0.0
     clip_norm: float = 5.0
     ema_decay: float = 0.998
     seed: int = 0
@@ -125,12 +126,13 @@ class Training(ABC):
                     parameter.grad /= self.world
 
     def _schedule(self) -> float:
-        """Linear warm-up, then half a cosine to zero."""
+        """Linear warm-up, then half a cosine to the recipe's share `final_rate` of the learning rate."""
         warmup = self.recipe.warmup_epochs * self.steps_per_epoch
         total = self.recipe.epochs * self.steps_per_epoch
         if self.step < warmup:
             return (self.step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * (self.step - warmup) / max(1, total - warmup)))
+        falling = 0.5 * (1 + math.cos(math.pi * (self.step - warmup) / max(1, total - warmup)))
+        return self.recipe.final_rate + (1 - self.recipe.final_rate) * falling
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -40,6 +40,7 @@ from models.train.flow import (  # noqa: E402
     to_motion,
     to_parts,
 )
+from models.train.flow_baselines import end_point_errors  # noqa: E402
 from models.train.flow_photos import load_photos  # noqa: E402
 from models.train.flow_scenes import procedural  # noqa: E402
 
@@ -184,3 +185,9 @@ def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
     (tmp_path / "videos" / "broken.mp4").write_bytes(b"no clip")
     with pytest.raises(DataError, match=r"expected photos in pose_coco/images, .* found 0"):
         load_photos(tmp_path)
+
+
+def test_methods_without_a_network_are_measured_on_the_same_pairs() -> None:
+    errors = end_point_errors([procedural(np.random.default_rng(5), (300, 220))], 6)
+    assert set(errors) == {"no motion", "dis ultrafast", "dis fast", "dis medium", "farneback"}
+    assert errors["dis medium"] < errors["no motion"]
