@@ -50,6 +50,12 @@ if [ "$requirements" != requirements.txt ]; then
     command -v qemu-arm >/dev/null || optional="$optional qemu-user"
     command -v arm-linux-gnueabihf-gcc >/dev/null || optional="$optional gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
 fi
+# A Vulkan driver in software: with it the tests run networks through the GPU's code; without it those tests say so and
+# are skipped. Installed by itself, because Ubuntu has no package of that name.
+software_gpu=""
+if [ "$requirements" != requirements.txt ] && [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ]; then
+    software_gpu="chromium-common libvulkan1"
+fi
 # Verilator makes a C++ program of the accelerator. Icarus reads it a second time, where it is installed.
 if [ "$requirements" = requirements-fpga.txt ]; then
     command -v "${CXX:-c++}" >/dev/null || missing="$missing g++"
@@ -57,14 +63,18 @@ if [ "$requirements" = requirements-fpga.txt ]; then
     command -v iverilog >/dev/null || optional="$optional iverilog"
 fi
 
-if [ -n "$missing$optional" ]; then
+if [ -n "$missing$optional$software_gpu" ]; then
     as_root=""
     [ "$(id -u)" = 0 ] || as_root="sudo -n"
     if command -v apt-get >/dev/null && { [ -z "$as_root" ] || sudo -n true 2>/dev/null; }; then
-        say "installing system packages:$missing$optional"
+        say "installing system packages:$missing$optional $software_gpu"
         # shellcheck disable=SC2086  (words on purpose)
         $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive \
             apt-get install -y -qq --no-install-recommends $missing $optional >/dev/null || [ -z "$missing" ]
+        # shellcheck disable=SC2086
+        [ -z "$software_gpu" ] || $as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends $software_gpu >/dev/null 2>&1 ||
+            say "There is no $software_gpu here: the tests of the GPU's code will be skipped."
     elif [ -n "$missing" ]; then
         say "System libraries are missing; install them, then run make again:"
         say "    sudo apt-get install --no-install-recommends$missing"

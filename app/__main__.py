@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from app import cli, config
 from app.cli import Command
 from app.config import Settings
-from device.errors import AppError, BackendUnavailable
+from device.errors import AppError
 
 # The rest of the program is loaded where it is used: wrong usage is told at once, and whoever presses Ctrl-C while the
 # libraries load (a second) gets a sentence too.
@@ -54,31 +54,49 @@ def without_display(command: Command) -> Command:
 def run(command: Command) -> None:
     """Do what was asked for; raises AppError, or TimeoutError when a thread hangs."""
     if command.is_list:
-        from app.inventory import inventory
+        from app.inventory import inventory, measure_all
 
-        print(inventory())
+        print(inventory(measure_all() if command.is_measure else None))
         return
-    if command.compare is not None:
-        raise BackendUnavailable(f"--compare {command.compare} is not part of this version; run once for each choice")
     if not command.is_headless and not has_display():
         command = without_display(command)
     from app.build import Networks
     from app.output.queued_file import expect_writable
 
-    for flag, output in (("record", command.record), ("events", command.events), ("stats", command.stats)):
+    outputs = {name: getattr(command, name) for name in ("record", "events", "stats", "trace")}
+    for flag, output in outputs.items():
         if output is not None:  # all of them before the first is opened, and so emptied
             expect_writable(f"--{flag}", output)
     with Networks() as networks:
+        choose_measured(command, networks)
         if command.is_headless:
             headless(command, networks)
         else:
             window(command, networks)
 
 
+def choose_measured(command: Command, networks: Networks) -> None:
+    """Let `auto` go by what was measured: in a window, and headless where that is asked for. Raises AppError.
+
+    Else a script would get another backend, and other last digits, from one machine and day to the next.
+    """
+    if command.is_headless and not command.is_measure:
+        return
+    from app.inventory import measure_now
+    from app.measured import Measured
+
+    networks.measured = Measured()
+    if command.is_measure:
+        networks.measured.forget()
+    if command.is_headless:
+        measure_now(networks.measured, (command.settings.task,))
+        print(networks.measured.verdict(command.settings.task, command.settings.precision) or "", file=sys.stderr)
+
+
 def headless(command: Command, networks: Networks) -> None:
     from app.headless import run_headless, summary
 
-    if command.record is None:
+    if command.record is None and command.compare is None:
         print(summary(run_headless(command, networks, None)))
         return
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # drawing only; must not look for a screen

@@ -17,10 +17,14 @@ CARDS: dict[str, dict[str, str]] = {
     task: {precision: f"{task}_{precision}" for precision in PRECISIONS} for task in ("expression", "flow", "pose")
 }
 """The card of each task's network by precision."""
-PRECISIONS_OF = {"cpu": ("float", "int8"), "lowbit": ("w1a2",), "fpga": ("w1a2",), "fpga-sim": ("w1a2",)}
+PRECISIONS_OF: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("cpu", "gpu"), ("float", "int8")),
+    **dict.fromkeys(("lowbit", "fpga", "fpga-sim"), ("w1a2",)),
+}
 """The first that runs a precision is the one named where `auto` finds none."""
-AUTO_ORDER = ("fpga", "gpu", "lowbit", "cpu")
-"""Never a simulation: that is only what somebody asked for."""
+AUTO_ORDER = ("fpga", "lowbit", "cpu")
+"""Where nothing was measured (`app.measured`). Never a GPU then: a small network may be slower there. Never a
+simulation: that is only what somebody asked for."""
 
 
 def network_reason(task: str, backend: str, precision: str, wait: bool = True) -> str | None:

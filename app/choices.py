@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.backends import backend_reason, network_reason, resolve_backend
-from app.build import BUILT_TASKS, CLASSICAL_METHODS
+from app.backends import PRECISIONS_OF, backend_reason, network_reason, resolve_backend
+from app.chosen_task import BUILT_TASKS, CLASSICAL_METHODS
+from app.compare.pair import Pair
 from app.config import BACKENDS, CAMERA_MOTIONS, METHODS, PRECISIONS, TASKS, Settings
 from app.sources.camera import list_cameras
 
@@ -30,6 +31,12 @@ def backend_choices(settings: Settings) -> list[Choice]:
 def precision_choices(settings: Settings) -> list[Choice]:
     """Return the precisions; usable are those that the chosen backend runs."""
     return [Choice(p, p, _network_reason_now(settings, settings.backend, p)) for p in PRECISIONS]
+
+
+def pair_choices(settings: Settings) -> list[Choice]:
+    """Return every backend with each precision that it runs at all; usable are those that the task has here."""
+    pairs = [Pair(b, p) for b in BACKENDS if b != "auto" for p in PRECISIONS if p in PRECISIONS_OF.get(b, ())]
+    return [Choice(str(p), str(p), _reason_now(settings.task, p.backend, p.precision)) for p in pairs]
 
 
 def method_choices(settings: Settings) -> list[Choice]:

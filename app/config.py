@@ -22,6 +22,7 @@ TRACKERS = ("sort", "hybrid")
 CAMERA_MOTIONS = ("none", "lk")
 PACES = ("realtime", "max")
 LANGUAGES = ("en", "ja")
+VIEWS = ("eye", "high", "top")
 ALLOWED = {
     "task": TASKS,
     "precision": PRECISIONS,
@@ -31,6 +32,7 @@ ALLOWED = {
     "camera_motion": CAMERA_MOTIONS,
     "pace": PACES,
     "lang": LANGUAGES,
+    "view": VIEWS,
 }
 
 
@@ -57,6 +59,10 @@ class Settings:
     camera_motion: str = "none"  # what tells the tracker of task expression how the camera moves
     steady: bool = False  # whether the picture shown, and recorded, is steadied
     detect_every: int = 1  # of task pose: so many frames from one search for people to the next
+    rotate: float = 0.0  # degrees clockwise by which the picture is turned
+    fisheye: str = ""  # focal length in widths of the picture, and the centre if it is not in the middle: "0.3,0.5,0.5"
+    roi: str = ""  # the part of the picture that is used, in shares of it: left, top, width, height
+    view: str = "eye"  # of task pose: from where the camera looks
 
 
 def with_setting(settings: Settings, name: str, value: str) -> Settings:
@@ -111,7 +117,8 @@ def _check_type(path: Path, key: str, value: Any) -> None:
             isinstance(value, list) and len(value) == 4 and all(type(v) is int and abs(v) < 100_000 for v in value)
         )
     else:
-        good = type(value) is type(getattr(Settings(), key)) and (key != "detect_every" or value >= 1)
+        kinds = (int, float) if key == "rotate" else (type(getattr(Settings(), key)),)
+        good = type(value) in kinds and (key != "detect_every" or value >= 1)
     if not good:
         raise ConfigError(f"{path}: {key} is {value!r}, expected a value like {getattr(Settings(), key)!r}")
 

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.motion.counting import Count, CountEvent
 from app.motion.swipes import Swipe
 from app.motion.zones import ZoneEvent, ZoneState
+from app.runtime.meters import Span
 from device.array import expect_array
 from device.backend import Cycles
 from models.results import N_KEYPOINTS, Flow, Image, Tracks
@@ -54,9 +56,13 @@ class ExpressionOutput:
     tracks: Tracks
     prob: NDArray[np.float32]  # (N, 7), rows sum to 1
     labels: tuple[str, ...]
+    raw: NDArray[np.float32] | None = None  # as the network gave them, before smoothing
 
     def __post_init__(self) -> None:
-        expect_array("ExpressionOutput.prob", self.prob, (len(self.tracks), len(self.labels)), "float32")
+        shape = len(self.tracks), len(self.labels)
+        expect_array("ExpressionOutput.prob", self.prob, shape, "float32")
+        if self.raw is not None:
+            expect_array("ExpressionOutput.raw", self.raw, shape, "float32")
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,14 @@ class Motion:
     last_swipe: Swipe | None = None  # the newest one so far: whoever misses a frame still hears of its swipe
 
 
+@dataclass(frozen=True)
+class Counting:
+    """What tracks say beyond their boxes: who crossed the user's lines, and who is in his zones."""
+
+    counts: tuple[Count, ...] = ()
+    events: tuple[CountEvent, ...] = ()  # of this frame
+
+
 @dataclass(frozen=True, eq=False)
 class PoseOutput:
     """Task `pose`: tracked people and, row by row, their keypoints; one that was not seen has a low score."""
@@ -76,6 +90,7 @@ class PoseOutput:
     tracks: Tracks
     keypoints: NDArray[np.float32]  # (N, 17, 3): x px, y px, score 0..1
     labels: tuple[str, ...]  # 17 names
+    counting: Counting = Counting()
 
     def __post_init__(self) -> None:
         expect_array("PoseOutput.keypoints", self.keypoints, (len(self.tracks), N_KEYPOINTS, 3), "float32")
@@ -137,6 +152,15 @@ class Steady:
         expect_array("Steady.matrix", self.matrix, (2, 3), "float64")
 
 
+@dataclass(frozen=True)
+class FrameTimes:
+    """When the inference thread had a frame (`time.monotonic_ns()`), and what it did with it, span after span."""
+
+    begun_ns: int = 0
+    done_ns: int = 0
+    spans: tuple[Span, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class FrameResult(Generic[R]):
     """A task's output with the frame it was computed from."""
@@ -149,3 +173,6 @@ class FrameResult(Generic[R]):
     models: dict[str, str] = field(default_factory=dict)  # network name -> file in use
     cycles: Cycles | None = None  # of one inference on an accelerator, the last one so far
     steady: Steady | None = None  # shown instead of the frame's own picture; None = that is shown
+    times: FrameTimes = FrameTimes()
+    conditions: Any = None  # app.replay.conditions.Conditions, where a session is recorded
+    compared: FrameResult[Any] | None = None  # a frame, mostly this one, through a second backend and precision

@@ -3,17 +3,24 @@
 
 from __future__ import annotations
 
-from app.backends import backend_reason, resolve_backend
+import sys
+from functools import partial
+
+from app.backends import CARDS, backend_reason, resolve_backend
 from app.choices import Choice, method_choices, source_choices, task_choices
 from app.config import BACKENDS, PRECISIONS, Settings
+from app.measured import Measured, table
 from device.errors import AppError, BackendUnavailable
 from device.lowbit.bundle_file import load_bundle
 from device.registry import probe_backend
 from models.card import card_names, load_card
 
 
-def inventory() -> str:
-    """Return the lines; a model whose file is missing is listed with the reason."""
+def inventory(measured: Measured | None = None) -> str:
+    """Return the lines; a model whose file is missing is listed with the reason.
+
+    `measured` (None: what is kept of this computer) says how fast the networks are here.
+    """
     lines = ["sources"]
     sources = source_choices()
     if not any(choice.value.startswith("camera:") for choice in sources):
@@ -29,7 +36,36 @@ def inventory() -> str:
     lines += [f"  {name:15} {_precision(name)}" for name in PRECISIONS]
     lines.append("models")
     lines += [_model(name) for name in card_names()]
+    lines += ["measured", *_measured(measured or Measured())]
     return "\n".join(lines)
+
+
+def measure_all() -> Measured:
+    """Time the networks of every task on every backend anew, with a line on stderr for each. Raises AppError."""
+    measured = Measured()
+    measured.forget()
+    measure_now(measured, tuple(CARDS))
+    return measured
+
+
+def measure_now(measured: Measured, tasks: tuple[str, ...]) -> None:
+    """Time what is missing of these tasks, with a line on stderr for each network. Raises AppError."""
+    for task in tasks:
+        if task in CARDS:
+            measured.measure(task, partial(_tell, task))
+
+
+def _tell(task: str, precision: str, backend: str) -> None:
+    print(f"measuring {task} {precision} on {backend}", file=sys.stderr, flush=True)
+
+
+def _measured(measured: Measured) -> list[str]:
+    """Return the table, and what follows from it for `--backend auto`."""
+    rows = measured.rows()
+    if not rows:
+        return ["  nothing yet: a window measures at first use, --list --measure does it now"]
+    verdicts = [measured.verdict(*pair) for pair in dict.fromkeys((row.task, row.precision) for row in rows)]
+    return [*table(rows), *(f"  auto: {verdict}" for verdict in verdicts if verdict is not None)]
 
 
 def _method(choice: Choice) -> str:

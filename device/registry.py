@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from device.backend import Backend
+from device.backend import Backend, Tensors
 from device.errors import BackendUnavailable
 from device.fpga.fpga_backend import (
     SIMULATION,
@@ -16,9 +16,11 @@ from device.fpga.fpga_backend import (
     probe_fpga,
     probe_simulation,
 )
+from device.gpu import GpuBackend, probe_gpu
 from device.lowbit.cpu import LowbitBackend
 from device.lowbit.machine import SHARED, open_machine
 from device.tflite import TfliteBackend
+from device.vulkan import ADAPTERS
 
 OF_BUNDLES: dict[str, Callable[[Path, str | None], Backend]] = {
     "lowbit": LowbitBackend,
@@ -26,25 +28,31 @@ OF_BUNDLES: dict[str, Callable[[Path, str | None], Backend]] = {
     SIMULATION: SimulatedBackend,
 }
 """Those whose files may hold several networks, each a program with a name."""
-BACKENDS: tuple[str, ...] = ("cpu", *OF_BUNDLES)
+BACKENDS: tuple[str, ...] = ("cpu", "gpu", *OF_BUNDLES)
 RUNS_ON: dict[str, Callable[[bool], str]] = {
     "cpu": lambda wait: "LiteRT",
+    "gpu": probe_gpu,
     "lowbit": lambda wait: open_machine(wait=wait).name,
     "fpga": probe_fpga,
     SIMULATION: probe_simulation,
 }
 
 
-def open_backend(name: str, path: Path, program: str | None = None) -> Backend:
+def open_backend(
+    name: str, path: Path, program: str | None = None, sample: Callable[[], Tensors] | None = None
+) -> Backend:
     """Open the network file `path` on backend `name`; raises BackendUnavailable with the reason in words.
 
     `program` names one of the networks in a bundle (`models.convert.bundle`); all of one accelerator share it.
+    `sample` makes an input as it comes in use, for a backend that is compared with the CPU before it is used.
     """
     check_name(name)
     if name in OF_BUNDLES:
         return OF_BUNDLES[name](path, program)
     if program is not None:
         raise BackendUnavailable(f"{path} holds one network for backend {name}; open it without a program's name")
+    if name == "gpu":
+        return GpuBackend(path, None if sample is None else sample())
     return TfliteBackend(path)
 
 
@@ -54,8 +62,9 @@ def is_simulated(name: str) -> bool:
 
 
 def prepare_backends() -> None:
-    """Begin what a backend needs once on a computer, the kernels of `lowbit`, in a thread of its own."""
+    """Begin what takes a while once, the kernels of `lowbit` and the search for a GPU, in threads of their own."""
     SHARED.prepare()
+    ADAPTERS.prepare()
 
 
 def probe_backend(name: str, wait: bool = True) -> str:

@@ -74,10 +74,15 @@ def weighted_groups(
         order = order[~same]
 
 
-def crop_square(image: Image, centre_xy: tuple[float, float], side: float, size: int) -> Image:
-    """Cut the square of `side` px around `centre_xy` and scale it to (size, size); outside, the border is repeated."""
+def crop_square(image: Image, centre_xy: tuple[float, float], side: float, size: int, turn_rad: float = 0.0) -> Image:
+    """Cut the square of `side` px around `centre_xy` and scale it to (size, size); outside, the border is repeated.
+
+    `turn_rad` is the direction, clockwise from the picture's up, that is up in the square.
+    """
     scale = size / side
     left, top = centre_xy[0] - side / 2, centre_xy[1] - side / 2
+    if turn_rad:
+        return _crop_turned(image, centre_xy, side, size, turn_rad)
     if scale < 0.5:  # shrink by averaging first, or the warp would skip pixels
         return _crop_shrunk(image, left, top, side, size)
     # Pixel centres: crop px u shows image px left + (u + 0.5) / scale - 0.5.
@@ -86,6 +91,18 @@ def crop_square(image: Image, centre_xy: tuple[float, float], side: float, size:
     return np.asarray(
         cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8
     )
+
+
+def _crop_turned(image: Image, centre_xy: tuple[float, float], side: float, size: int, turn_rad: float) -> Image:
+    """Cut a turned square; where it shrinks, at a whole multiple of `size` first, and then averaged."""
+    n = min(max(1, round(side / size)), LARGEST_PADDED // size) * size
+    cos, sin = np.cos(turn_rad) * side / n, np.sin(turn_rad) * side / n
+    linear = np.array([[cos, -sin], [sin, cos]])
+    shift = np.array(centre_xy) - linear @ np.array([n / 2, n / 2]) + linear @ np.array([0.5, 0.5]) - 0.5
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    matrix = np.column_stack([linear, shift])
+    square = cv2.warpAffine(image, matrix, (n, n), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(square if n == size else cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _crop_shrunk(image: Image, left: float, top: float, side: float, size: int) -> Image:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ["VK_ICD_FILENAMES"] = "/nowhere/no_gpu.json"
+"""No test finds a GPU of this computer but those that ask for one (tests.device.software_gpu)."""
 DATA = Path(os.environ.get("EDGE_DATA", "../shared/data"))
 
 

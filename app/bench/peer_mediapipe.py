@@ -19,7 +19,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from mediapipe.tasks.python import BaseOptions, vision
 
-from app.output.stats import rss_mb
+from app.runtime.machine_load import rss_mb
 from models.fetch import fetched
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

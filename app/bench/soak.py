@@ -34,7 +34,7 @@ from scipy.stats import theilslopes
 from app.bench.runs import BenchError
 from app.build import Networks, Program
 from app.config import Settings
-from app.output.stats import rss_mb
+from app.runtime.machine_load import rss_mb
 from app.runtime.pipeline import Listeners
 from device.errors import AppError
 

@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from app.build import Networks, new_face_finder
+from app.build import Networks
+from app.chosen_task import new_face_finder
 from app.evaluate.expression import DataError
 from app.sources.clip import Clip
 from app.sources.source import EndOfStream

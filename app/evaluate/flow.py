@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from app.build import CLASSICAL_METHODS, Networks
+from app.build import Networks
+from app.chosen_task import CLASSICAL_METHODS
 from app.evaluate.flow_pairs import find_pairs
 from app.tasks.flow import FlowMethod
 from models.flow_file import write_flo

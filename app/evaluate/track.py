@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluate.camera_track import CAMERA_MOTIONS, CAMERAS, Camera, pictures, sequence_folder
+from app.evaluate.camera_track import CAMERA_MOTIONS, CAMERAS, PICTURES, Camera, pictures, sequence_folder
 from app.evaluate.motchallenge import (
     MotSequence,
     Rows,
@@ -27,14 +27,19 @@ from app.evaluate.motchallenge import (
     write_results,
 )
 from app.tracking.assignment import iou_matrix
+from app.tracking.hybrid import Hybrid
 from app.tracking.sort import Sort
 from app.tracking.tracker import MovingTracker, Tracker
 from device.errors import AppError
+from models.appearance import StripeHistograms
 from models.camera_motion import CameraMotion
 from models.results import Image, Tracks
 
 TABLE = "det/det.txt"
-TRACKERS: dict[str, Callable[[], MovingTracker]] = {"sort": Sort}
+TRACKERS: dict[str, Callable[[], MovingTracker]] = {
+    "sort": Sort,
+    "hybrid": lambda: Hybrid(embedder=StripeHistograms()),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,7 @@ class Run:
     tracks: list[Tracks]
     seconds: NDArray[np.float64]
     camera: CameraSteps | None = None
+    n_embedded: int | None = None  # None = the tracker saw no pictures, or does not look at them
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +72,8 @@ def evaluate_track(
 
     `detections` is a folder with <sequence>/det/det.txt (or, for one sequence, det/det.txt) to track in the place of
     the sequences' own; its sequences that are not in `data` are timed only.
-    `results` gets <sequence>.txt with the tracks. Ratios are 0..1. `camera_motion` other than "none" tells the tracker
+    `results` gets <sequence>.txt with the tracks. Ratios are 0..1. The hybrid tracker looks at the pictures of img1/;
+    of sequences without it has the boxes alone, and `embedding_calls_per_frame` counts only the others. `camera_motion` other than "none" tells the tracker
     how the camera moved, found in the pictures of img1/ by corners (lk) or dense flow (flow).
     """
     if tracker not in TRACKERS:
@@ -81,7 +88,7 @@ def evaluate_track(
         for run in runs:
             write_results(results / f"{run.sequence.name}.txt", run.tracks)
     total, items = score([metric_arrays(_truth(run), run.tracks) for run in scored])
-    figures = {run.sequence.name: _speed([run]) for run in runs}
+    figures = {run.sequence.name: {**_speed([run]), **_looks([run])} for run in runs}
     for run, item in zip(scored, items, strict=True):
         figures[run.sequence.name].update(item)
     source = "their own" if detections is None else detections.name
@@ -90,6 +97,7 @@ def evaluate_track(
         **_speed(runs),
         "tracker": tracker,
         "conditions": f"TrackEval, IoU 0.5 (HOTA: mean of 0.05 to 0.95), combined; detections: {source}; one thread",
+        **_looks(runs),
         **_camera_figures(runs, camera_motion),
         "per_item": figures,
     }
@@ -123,25 +131,49 @@ def run_tracker(sequence: MotSequence, tracker: Tracker) -> Run:
 
 
 def _run(sequence: MotSequence, tracker: MovingTracker, data: Path, camera_motion: str) -> Run:
-    if camera_motion == "none":
+    folder = sequence_folder(data, sequence.name)
+    is_seen = isinstance(tracker, Hybrid) and (folder / PICTURES).is_dir()
+    if camera_motion == "none" and not is_seen:
         return run_tracker(sequence, tracker)
-    images = pictures(sequence_folder(data, sequence.name), sequence.n_frames)
-    return run_with_camera(sequence, tracker, CAMERAS[camera_motion](), images)
+    camera = None if camera_motion == "none" else CAMERAS[camera_motion]()
+    return run_with_pictures(sequence, tracker, pictures(folder, sequence.n_frames), camera)
 
 
 def run_with_camera(sequence: MotSequence, tracker: MovingTracker, camera: Camera, images: Iterable[Image]) -> Run:
     """The same, with the motion of the camera that `camera` sees in the pictures of the frames outside the tracks."""
+    return run_with_pictures(sequence, tracker, images, camera)
+
+
+def run_with_pictures(
+    sequence: MotSequence, tracker: MovingTracker, images: Iterable[Image], camera: Camera | None = None
+) -> Run:
+    """The same for a tracker that looks at the pictures, or with a camera's motion found in them, or both."""
     tracks: list[Tracks] = []
     motions, seconds, camera_seconds = [], [], []
     for frame, (found, image) in enumerate(zip(detections_by_frame(sequence), images, strict=True), start=1):
         start = time.perf_counter()
-        motions.append(camera(image, tracks[-1].xyxy if tracks else None))
+        if camera is not None:
+            motions.append(camera(image, tracks[-1].xyxy if tracks else None))
         seen = time.perf_counter()
-        tracker.move(motions[-1].beyond_noise((image.shape[1], image.shape[0])))
+        if camera is not None:
+            tracker.move(motions[-1].beyond_noise((image.shape[1], image.shape[0])))
+        if isinstance(tracker, Hybrid):
+            tracker.show(image)
         tracks.append(tracker.update(found, sequence.t_ns(frame)))
         seconds.append(time.perf_counter() - seen)
         camera_seconds.append(seen - start)
-    return Run(sequence, tracks, np.array(seconds), CameraSteps(motions, np.array(camera_seconds)))
+    steps = None if camera is None else CameraSteps(motions, np.array(camera_seconds))
+    n_embedded = tracker.n_embedded if isinstance(tracker, Hybrid) else None
+    return Run(sequence, tracks, np.array(seconds), steps, n_embedded)
+
+
+def _looks(runs: list[Run]) -> dict[str, Any]:
+    """Return how often people were looked at, nothing where no run could."""
+    seen = [run for run in runs if run.n_embedded is not None]
+    if not seen:
+        return {}
+    n_frames = sum(len(run.tracks) for run in seen)
+    return {"embedding_calls_per_frame": round(sum(run.n_embedded or 0 for run in seen) / n_frames, 4)}
 
 
 def _camera_figures(runs: list[Run], camera_motion: str) -> dict[str, Any]:

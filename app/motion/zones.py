@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -269,7 +269,14 @@ class ZoneWatch:
         return self._masks
 
 
-def expect_names(zones: Sequence[Zone]) -> None:
+class Named(Protocol):
+    """A zone, or something else that is told apart by its name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+def expect_names(zones: Sequence[Named]) -> None:
     """Raise ZoneError where two zones have one name."""
     names = [zone.name for zone in zones]
     repeated = sorted({name for name in names if names.count(name) > 1})

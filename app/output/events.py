@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.frame import ExpressionOutput, FlowOutput, FrameResult, Motion, PoseOutput
+from app.frame import Counting, ExpressionOutput, FlowOutput, FrameResult, Motion, PoseOutput
+from app.motion.counting import CountEvent
 from app.motion.zones import ZoneEvent
 from app.output.queued_file import QueuedFile
 from app.runtime.worker import OnError
@@ -50,7 +51,24 @@ def pose_fields(output: PoseOutput) -> dict[str, Any]:
         {**track_fields(output.tracks, k), "pose": {"keypoints": keypoint_rows(output.keypoints[k].tolist())}}
         for k in range(len(output.tracks))
     ]
-    return {"tracks": tracks}
+    return {"tracks": tracks, **counting_fields(output.counting)}
+
+
+def counting_fields(counting: Counting) -> dict[str, Any]:
+    """Return who crossed lines and edges of zones, and the counts so far; nothing where nothing is watched."""
+    if not counting.counts:
+        return {}
+    counts = [
+        {"name": each.mark.name, "entries": each.entries, "exits": each.exits, "inside": [n for n, _ in each.inside]}
+        for each in counting.counts
+    ]
+    return {"counting": {"events": [count_event_fields(each) for each in counting.events], "counts": counts}}
+
+
+def count_event_fields(event: CountEvent) -> dict[str, Any]:
+    dwell = {} if event.dwell_s is None else {"dwell_s": round(event.dwell_s, 3)}
+    fields = {"name": event.mark, "event": event.kind, "id": event.track_id, "since_ns": event.crossed_ns}
+    return {**fields, **dwell}
 
 
 def keypoint_rows(keypoints: list[list[float]]) -> list[list[float]]:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.motion.counting import Count
+from app.motion.lines import Line
 from app.output.queued_file import OutputError
+from app.runtime.machine_load import rss_mb
 from app.runtime.meters import Percentiles
 from app.runtime.pipeline import PipelineMeters
 
@@ -36,12 +38,7 @@ class Run:
     wall_s: float
     dropped: int
     models: list[dict[str, Any]]  # name, sha256, ms_p50
-
-
-def rss_mb() -> float:
-    """Return the resident memory of this process in MiB (Linux: /proc/self/statm)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    counts: tuple[Count, ...] = ()  # of people, at the lines and in the zones that were watched
 
 
 def statistics(run: Run, meters: PipelineMeters, display: Display | None = None) -> dict[str, Any]:
@@ -68,7 +65,18 @@ def statistics(run: Run, meters: PipelineMeters, display: Display | None = None)
         "stage_ms": {name: {k: round(v, 3) for k, v in ms.items()} for name, ms in stages.items()},
         "rss_mb": round(rss_mb(), 1),
         "models": run.models,
+        **({"counting": [count_row(count) for count in run.counts]} if run.counts else {}),
     }
+
+
+def count_row(count: Count) -> dict[str, Any]:
+    """Return the counts of a run at one line or in one zone; seconds of the pictures' own time."""
+    passed = {"name": count.mark.name, "entries": count.entries, "exits": count.exits}
+    if isinstance(count.mark, Line):
+        return passed
+    dwell = {"n": count.n_stays, "mean": round(count.mean_s, 3), "longest": round(count.longest_s, 3)}
+    rest = {"appeared": count.appeared, "vanished": count.vanished, "inside": len(count.inside), "dwell_s": dwell}
+    return {**passed, **rest}
 
 
 def write_statistics(statistics: dict[str, Any], path: Path) -> None:

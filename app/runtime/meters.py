@@ -6,8 +6,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,25 +75,57 @@ class Percentiles:
         return [float(self._EDGES[min(k, len(self._EDGES) - 1)]) for k in bins]
 
 
+@dataclass(frozen=True)
+class Span:
+    """A named piece of a thread's work; times are `time.perf_counter_ns()`."""
+
+    name: str
+    start_ns: int
+    end_ns: int
+    cpu_ms: float  # of this thread; a network that runs in other threads is not in it
+
+    @property
+    def ms(self) -> float:
+        return (self.end_ns - self.start_ns) / 1e6
+
+
 class StageTimes:
-    """Named, timed spans of one frame. Used by one thread; `take` returns the frame's spans and starts anew."""
+    """Named, timed spans of one frame, one after the other. Used by one thread; `take` returns them and starts anew."""
 
     def __init__(self) -> None:
-        self._ms: dict[str, float] = {}
+        self._spans: list[Span] = []
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time inside the `with` block to `name`."""
-        start_ns = time.perf_counter_ns()
+        cpu_ns, start_ns = time.thread_time_ns(), time.perf_counter_ns()
         try:
             yield
         finally:
-            self._ms[name] = self._ms.get(name, 0.0) + (time.perf_counter_ns() - start_ns) / 1e6
+            end_ns = time.perf_counter_ns()
+            self._spans.append(Span(name, start_ns, end_ns, (time.thread_time_ns() - cpu_ns) / 1e6))
 
-    def take(self) -> dict[str, float]:
-        """Return {stage: ms} of the frame and forget it."""
-        spans, self._ms = self._ms, {}
+    def take(self) -> tuple[Span, ...]:
+        """Return the spans of the frame and forget them."""
+        spans, self._spans = tuple(self._spans), []
         return spans
+
+
+def stage_ms(spans: Iterable[Span]) -> dict[str, float]:
+    """Return {stage: ms}, a stage with several spans in sum."""
+    return _totals((span.name, span.ms) for span in spans)
+
+
+def stage_cpu_ms(spans: Iterable[Span]) -> dict[str, float]:
+    """Return {stage: ms of processor time}, a stage with several spans in sum."""
+    return _totals((span.name, span.cpu_ms) for span in spans)
+
+
+def _totals(values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    totals: dict[str, float] = {}
+    for name, value in values:
+        totals[name] = totals.get(name, 0.0) + value
+    return totals
 
 
 class Recent:

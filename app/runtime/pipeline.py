@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from app.frame import Frame, FrameResult, Steady
+from app.frame import Frame, FrameResult, FrameTimes, Steady
 from app.runtime.latest import Closed, InOrder, Latest, Mailbox
-from app.runtime.meters import Percentiles, Rate, StageTimes
+from app.runtime.ledger import N_FRAMES
+from app.runtime.meters import Percentiles, Rate, Span, StageTimes, stage_ms
 from app.runtime.worker import Worker
 from app.sources.pace import Pace
 from app.sources.source import EndOfStream, Source, SourceLost
@@ -27,12 +30,23 @@ class NetworkChoice:
     models: dict[str, str] = field(default_factory=dict)  # network name -> file
     cycles: Cycles | None = None  # of the last inference, where the device counts them
 
+    def after(self, network: object) -> NetworkChoice:
+        """Return what a frame really used, once `network` has run: its backend (another one, where that took over from
+        a GPU that failed) and its cycles, as far as it has either."""
+        backend, cycles = getattr(network, "backend_name", self.backend), getattr(network, "last_cycles", None)
+        if (backend, cycles) == (self.backend, self.cycles):
+            return self
+        return dataclasses.replace(self, backend=backend, cycles=cycles)
+
 
 class Task(Protocol):
     """What the user picks; called by the inference thread only, may keep state between frames."""
 
-    times: StageTimes
-    in_use: NetworkChoice
+    @property
+    def times(self) -> StageTimes: ...
+
+    @property
+    def in_use(self) -> NetworkChoice: ...
 
     def __call__(self, frame: Frame) -> Any: ...
 
@@ -63,6 +77,7 @@ class PipelineMeters:
     inference: Rate = field(default_factory=Rate)
     latency_ms: Percentiles = field(default_factory=Percentiles)  # capture to result
     stage_ms: dict[str, Percentiles] = field(default_factory=dict)
+    reads: deque[Span] = field(default_factory=lambda: deque(maxlen=N_FRAMES))  # of the source
 
 
 class Pipeline:
@@ -129,32 +144,34 @@ class Pipeline:
             self._is_lost = True
             self._listeners.on_lost(str(lost))
             return
-        self._count_capture(frame, (time.perf_counter_ns() - start_ns) / 1e6)
+        self._count_capture(frame, Span("read", start_ns, time.perf_counter_ns(), 0.0))
         self.pending.put(frame)
         if self._max_frames is not None and self.meters.captured >= self._max_frames:
             raise Closed
 
-    def _count_capture(self, frame: Frame, read_ms: float) -> None:
+    def _count_capture(self, frame: Frame, read: Span) -> None:
         self.meters.captured += 1
         self.meters.capture.tick(frame.captured_ns)
-        self._add_stage("capture", read_ms)
+        self.meters.reads.append(read)
+        self._add_stage("capture", read.ms)
         if self._is_lost:
             self._is_lost = False
             self._listeners.on_lost(None)
 
     def _infer_one(self) -> None:
         frame = self.pending.get()
+        begun_ns = time.monotonic_ns()
         output = self._task(frame)
         steady = self._steadier(frame, output, self._task.times) if self._steadier is not None else None
-        stage_ms, used = self._task.times.take(), self._task.in_use
-        now_ns = time.monotonic_ns()
+        spans, used = self._task.times.take(), self._task.in_use
+        ms_by_stage, now_ns = stage_ms(spans), time.monotonic_ns()
         self.meters.processed += 1
         self.meters.inference.tick(now_ns)
         self.meters.latency_ms.add((now_ns - frame.captured_ns) / 1e6)
-        for name, ms in stage_ms.items():
+        for name, ms in ms_by_stage.items():
             self._add_stage(name, ms)
-        result = FrameResult(frame, output, stage_ms, used.backend, used.precision, used.models, used.cycles, steady)
-        self._listeners.on_result(result)
+        times, names = FrameTimes(begun_ns, now_ns, spans), (used.backend, used.precision, used.models)
+        self._listeners.on_result(FrameResult(frame, output, ms_by_stage, *names, used.cycles, steady, times))
 
     def _add_stage(self, name: str, ms: float) -> None:
         self.meters.stage_ms.setdefault(name, Percentiles()).add(ms)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 
@@ -70,8 +69,7 @@ class ExpressionTask:
             tracks = self._faces.track(faces, frame.t_ns)
         with self.times.stage("expression"):
             scores = network(frame.image, tracks.xyxy)
-        if network.last_cycles is not None:
-            self.in_use = dataclasses.replace(self.in_use, cycles=network.last_cycles)
+        self.in_use = self.in_use.after(network)
         with self.times.stage("smooth"):
             prob = self._smoothing(tracks.track_id.tolist(), scores.prob, frame.t_ns)
-        return ExpressionOutput(tracks, prob, scores.labels)
+        return ExpressionOutput(tracks, prob, scores.labels, scores.prob)

@@ -15,7 +15,6 @@ from app.motion.zones import Zone
 from app.runtime.meters import StageTimes
 from app.runtime.pipeline import NetworkChoice
 from app.tasks.motion import MotionWatch
-from device.backend import Counted
 from models.results import Float32, Flow, Image
 
 LONGEST_GAP_S = 1.0
@@ -67,8 +66,7 @@ class FlowTask:
         """Return the flow from one frame to the next, with its error where that can be known."""
         with self.times.stage("flow"):
             flow = known_part(flow_between(before.image, frame.image))
-        if isinstance(flow_between, Counted) and flow_between.last_cycles is not None:
-            self.in_use = dataclasses.replace(self.in_use, cycles=flow_between.last_cycles)
+        self.in_use = self.in_use.after(flow_between)
         stride, dt_s = stride_of(frame.image, flow), (frame.t_ns - before.t_ns) / 1e9
         output = FlowOutput(flow, stride, before.image, before.seq, dt_s, method)
         if frame.truth is None or frame.truth.flow_uv is None or frame.seq != before.seq + 1:

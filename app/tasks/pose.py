@@ -5,17 +5,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.frame import Frame, PoseOutput
+from app.motion.counting import Count
+from app.motion.lines import Mark
+from app.runtime.beside import Beside
 from app.runtime.meters import StageTimes
 from app.runtime.pipeline import NetworkChoice
+from app.tasks.people_count import PeopleCount
 from app.tracking.sort import Sort, SortSettings
-from models.persons import PersonDetector, known_keypoints
+from models.persons import known_keypoints
+from models.persons_tiled import PersonSearch, directions
 from models.pose import PoseEstimator
 from models.results import MISSED, N_KEYPOINTS, NOT_SEARCHED, Float32, Image, Poses, Tracks
 
@@ -26,9 +33,12 @@ PERSON_TRACKING = SortSettings(
 and of 128 combinations these thresholds and `n_init` gave the best MOTA + IDF1 + HOTA but for 0.001 (0.773, 0.828,
 0.586; tuned on these sequences); a coast of 0.2 s raised MOTA to 0.79."""
 LOOKS = 2
-"""People whose keypoints are looked at in one frame (18 ms each at float, 8 at int8), the longest waiting first. Who
-waits is carried on by his track's velocity: with five people on the TUD sequences his keypoints are then 1.3 to 2.3 %
-of his height from where looking at everybody has them (mean; 2.3 to 2.9 % where every second frame is dropped)."""
+LOOKS_BETWEEN = 1
+"""People whose keypoints are looked at in one frame (18 ms each at float, 8 at int8), the longest waiting first: two
+while another thread searches for people (33 ms), one where nothing is searched. Who waits is carried on by his track's
+velocity."""
+SEARCH_TIMEOUT_S = 30.0
+"""A search takes 0.03 s, in tiles and on a small board seconds: after so long it hangs."""
 BEST_KEYPOINTS = 5
 LEAST_BELIEF = 0.37
 BELIEF_SHARE = 0.2
@@ -90,16 +100,27 @@ def share(cutoff_hz: NDArray[np.floating] | float, dt_s: float) -> Float32:
 class PoseTask:
     """Runs in the inference thread; `select` may be called from any thread and takes effect at the next frame.
 
-    Every `detect_every`-th frame is searched for people; in between the tracker's predictions are looked at.
+    Every `detect_every`-th frame is searched for people, in a thread beside the looks, which go to where the tracker
+    expects them. What comes out does not depend on which of both is done first.
     """
 
     def __init__(
-        self, detector: PersonDetector, pose: PoseEstimator, backend: str, precision: str, detect_every: int = 1
+        self,
+        detector: PersonSearch,
+        pose: PoseEstimator,
+        backend: str,
+        precision: str,
+        detect_every: int = 1,
+        view: str = "eye",
     ) -> None:
+        """`view` "top": the camera looks straight down, and people lie along the radii of the picture."""
         self.times = StageTimes()
         self._detector, self._tracker, self._filter = detector, Sort(PERSON_TRACKING), OneEuro()
         self._detect_every, self._n_frames = detect_every, -1
         self._bodies: dict[int, Body] = {}
+        self._missed: set[int] = set()  # tracks that the last search did not find
+        self._is_top = view == "top"
+        self._people_count = PeopleCount("centre" if self._is_top else "foot")
         self.select(pose, backend, precision)
 
     def select(self, pose: PoseEstimator, backend: str, precision: str) -> None:
@@ -109,39 +130,78 @@ class PoseTask:
         if not hasattr(self, "in_use"):
             self.in_use = self._next[1]
 
+    def watch(self, marks: Sequence[Mark]) -> None:
+        """Count at these lines and in these zones from the next frame on; any thread. Raises ZoneError."""
+        self._people_count.watch(marks)
+
+    @property
+    def counts(self) -> tuple[Count, ...]:
+        """The counts as of the newest frame; any thread."""
+        return self._people_count.counts
+
     def __call__(self, frame: Frame) -> PoseOutput:
         network, self.in_use = self._next
         self._n_frames += 1
-        with self.times.stage("detect"):
-            found = self._detector.poses(frame.image) if self._n_frames % self._detect_every == 0 else None
+        is_searched = self._n_frames % self._detect_every == 0
+        search = Beside("search", partial(self._detector.poses, frame.image)) if is_searched else None
+        try:
+            with self.times.stage("track"):
+                tracks = self._tracker.predict(frame.t_ns)
+            with self.times.stage("pose"):
+                looked = self._look(network, frame.image, tracks, LOOKS if is_searched else LOOKS_BETWEEN)
+        finally:  # also where a look fails: no thread is left behind
+            with self.times.stage("detect"):
+                found = None if search is None else search.result(SEARCH_TIMEOUT_S)
         with self.times.stage("track"):
-            tracks = self._track(found, frame.t_ns)
-        with self.times.stage("pose"):
-            looked = self._look(network, frame.image, tracks, found)
-        if network.last_cycles is not None:
-            self.in_use = dataclasses.replace(self.in_use, cycles=network.last_cycles)
+            tracks = self._track(found, tracks, frame.t_ns)
+        if found is not None:
+            with self.times.stage("pose"):
+                looked = self._look_at_new(network, frame.image, tracks, found, looked)
+        self.in_use = self.in_use.after(network)
         with self.times.stage("smooth"):
             keypoints = self._smooth(tracks, found, looked, frame.t_ns)
         believed = [self._bodies[number].belief >= LEAST_BELIEF for number in tracks.track_id.tolist()]
         is_shown = np.array(believed, bool)
-        return PoseOutput(tracks.take(is_shown), keypoints[is_shown], network.card.labels)
+        shown, (height, width) = tracks.take(is_shown), frame.image.shape[:2]
+        with self.times.stage("count"):
+            counting = self._people_count(shown, frame.t_ns, (width, height))
+        return PoseOutput(shown, keypoints[is_shown], network.card.labels, counting)
 
-    def _track(self, found: Poses | None, t_ns: int) -> Tracks:
+    def _track(self, found: Poses | None, predicted: Tracks, t_ns: int) -> Tracks:
         if found is not None:
             return self._tracker.update(found.detections(), t_ns)
-        predicted = self._tracker.predict(t_ns)
         return dataclasses.replace(predicted, detection_index=np.full(len(predicted), NOT_SEARCHED, np.int32))
 
-    def _look(self, network: PoseEstimator, image: Image, tracks: Tracks, found: Poses | None) -> dict[int, Float32]:
-        """Return the keypoints (17, 3) of the `LOOKS` people who waited longest, by track number.
+    def _look(self, network: PoseEstimator, image: Image, tracks: Tracks, n: int) -> dict[int, Float32]:
+        """Return the keypoints (17, 3) of the `n` people who waited longest, by track number.
 
-        A person who was searched and not found is hidden or gone: a look there would show somebody else.
+        Who was searched last and not found is hidden or gone: a look there would show somebody else.
         """
-        rows = [k for k in range(len(tracks)) if tracks.detection_index[k] != MISSED]
+        rows = [k for k, number in enumerate(tracks.track_id.tolist()) if number not in self._missed]
         rows.sort(key=lambda k: self._last_look(int(tracks.track_id[k])))
-        rows = rows[:LOOKS]
-        boxes = np.array([box_of(tracks, found, k) for k in rows], np.float32).reshape(-1, 4)
-        poses = network(image, boxes)
+        return self._look_at(network, image, tracks, tracks.xyxy, rows[:n])
+
+    def _look_at_new(
+        self, network: PoseEstimator, image: Image, tracks: Tracks, found: Poses, looked: dict[int, Float32]
+    ) -> dict[int, Float32]:
+        """Drop the looks at people who were not found after all, and look at new ones as far as looks are left."""
+        index = tracks.detection_index
+        numbers = tracks.track_id.tolist()
+        self._missed = {number for number, k in zip(numbers, index.tolist(), strict=True) if k == MISSED}
+        new = [k for k, number in enumerate(numbers) if number not in self._bodies and number not in self._missed]
+        boxes = np.array([box_of(tracks, found, k) for k in range(len(tracks))], np.float32).reshape(-1, 4)
+        more = self._look_at(network, image, tracks, boxes, new[: max(LOOKS - len(looked), 0)])
+        return {number: k for number, k in (looked | more).items() if number not in self._missed}
+
+    def _look_at(
+        self, network: PoseEstimator, image: Image, tracks: Tracks, xyxy: Float32, rows: list[int]
+    ) -> dict[int, Float32]:
+        if not rows:
+            return {}
+        boxes = xyxy[rows]
+        height, width = image.shape[:2]
+        turn_rad = directions(boxes, (width, height)) if self._is_top else None
+        poses = network(image, boxes, turn_rad)
         return {int(tracks.track_id[k]): poses.keypoints[n] for n, k in enumerate(rows)}
 
     def _last_look(self, track_id: int) -> int:

@@ -76,9 +76,18 @@ class SortSettings:
                 raise ValueError(f"SortSettings.{name}: expected more than 0, got {getattr(self, name)}")
 
 
-# One row a track, beside its filter. track_id 0 = not confirmed; detection = index in the last frame's, -1 = missed.
+# One row a track, beside its filter. serial counts all that ever began; track_id 0 = not confirmed; detection = index
+# in the last frame's, -1 = missed.
 _BOOK = np.dtype(
-    [("track_id", "i8"), ("n_hits", "i8"), ("first_ns", "i8"), ("seen_ns", "i8"), ("score", "f8"), ("detection", "i4")]
+    [
+        ("serial", "i8"),
+        ("track_id", "i8"),
+        ("n_hits", "i8"),
+        ("first_ns", "i8"),
+        ("seen_ns", "i8"),
+        ("score", "f8"),
+        ("detection", "i4"),
+    ]
 )
 
 
@@ -89,6 +98,7 @@ class Sort:
         self.settings = settings or SortSettings()
         self._filters = KalmanFilters()
         self._book = np.zeros(0, _BOOK)
+        self._n_begun = 0
         self._n_confirmed = 0
         self._n_updates = 0
         self._t_ns: int | None = None
@@ -148,22 +158,26 @@ class Sort:
         passed_ns = 0 if self._t_ns is None else max(0, t_ns - self._t_ns)
         self._t_ns = t_ns
         self._clock_ns += passed_ns
-        self._forget(self._clock_ns - self._book["seen_ns"] <= self.settings.max_age_s * 1e9)
+        self._forget(self._is_remembered())
         if passed_ns and len(self._filters):
             dt = passed_ns * 1e-9 / self.settings.time_unit_s
             mean = self._filters.mean
             mean[mean[:, 2] + dt * mean[:, 6] <= 0.0, 6] = 0.0  # an area stays above 0
             self._filters.predict(dt, MOTION_NOISE * dt)
 
+    def _is_remembered(self) -> NDArray[np.bool_]:
+        """Return which tracks are not given up yet."""
+        remembered: NDArray[np.bool_] = self._clock_ns - self._book["seen_ns"] <= self.settings.max_age_s * 1e9
+        return remembered
+
     def _associate(self, xyxy: Float64, score: Float64) -> tuple[Index, Index]:
         """Match tracks to boxes (M, 4): sure ones first, then weak ones to the confirmed tracks that are left."""
         if not len(self._book) or not len(xyxy):
             return np.zeros(0, np.intp), np.zeros(0, np.intp)
-        use, margin = self.settings, self.settings.box_margin
-        overlap = iou_matrix(_enlarged(_state_to_xyxy(self._filters.mean), margin), _enlarged(xyxy, margin))
+        use, overlap = self.settings, self._overlaps(xyxy)
         sure = score >= use.sure_score
         least = np.where(self._book["detection"] < 0, use.strict_iou_threshold, use.iou_threshold)
-        rows, columns = assign(overlap, (overlap >= least[:, None]) & sure)
+        rows, columns = self._match_sure(overlap, (overlap >= least[:, None]) & sure, xyxy, sure)
         if sure.all():
             return rows, columns
         free = self._book["track_id"] > 0
@@ -173,9 +187,20 @@ class Sort:
         more_rows, more_columns = assign(overlap, overlap >= use.strict_iou_threshold)
         return np.concatenate([rows, left[more_rows]]), np.concatenate([columns, weak[more_columns]])
 
+    def _match_sure(
+        self, overlap: Float64, possible: NDArray[np.bool_], xyxy: Float64, sure: NDArray[np.bool_]
+    ) -> tuple[Index, Index]:
+        """Match tracks to the sure ones of the boxes (M, 4) where that is possible (N, M)."""
+        return assign(overlap, possible)
+
+    def _overlaps(self, xyxy: Float64) -> Float64:
+        """Return the overlap (N, M) of the predicted tracks with boxes (M, 4), both enlarged."""
+        margin = self.settings.box_margin
+        return iou_matrix(_enlarged(state_to_xyxy(self._filters.mean), margin), _enlarged(xyxy, margin))
+
     def _correct(self, rows: Index, xyxy: Float64, score: Float64, source: Index) -> None:
         """Correct the tracks `rows` by their boxes; all others count as missed."""
-        self._filters.update(rows, _xyxy_to_measured(xyxy), MEASURED_NOISE)
+        self._filters.update(rows, xyxy_to_measured(xyxy), MEASURED_NOISE)
         book = self._book
         book["detection"] = -1
         book["detection"][rows] = source
@@ -190,7 +215,7 @@ class Sort:
         new = np.flatnonzero(free)
         if not len(new) or not len(taken):
             return new
-        found = _state_to_xyxy(self._filters.mean[self._book["detection"] >= 0])
+        found = state_to_xyxy(self._filters.mean[self._book["detection"] >= 0])
         apart: NDArray[np.bool_] = iou_matrix(xyxy[new], found).max(axis=1) <= self.settings.crowding_iou
         return new[apart]
 
@@ -203,22 +228,28 @@ class Sort:
         """Start an unconfirmed track for each box."""
         if len(xyxy):
             rows = np.zeros(len(xyxy), _BOOK)
+            rows["serial"] = self._n_begun + 1 + np.arange(len(rows))
+            self._n_begun += len(rows)
             rows["n_hits"] = 1
             rows["first_ns"] = rows["seen_ns"] = self._clock_ns
             rows["score"] = score
             rows["detection"] = source
             self._book = np.concatenate([self._book, rows])
-            self._filters.add(_xyxy_to_measured(xyxy), FIRST_VARIANCE)
+            self._filters.add(xyxy_to_measured(xyxy), FIRST_VARIANCE)
 
     def _confirm(self) -> None:
         """Give the next numbers to tracks found often enough, or surely enough."""
-        book, use = self._book, self.settings
-        is_first = use.first_at_once and self._n_updates == 1
-        is_ripe = (book["n_hits"] >= use.n_init) | (book["score"] >= use.certain_score) | is_first
-        ripe = np.flatnonzero((book["track_id"] == 0) & is_ripe)
+        ripe = self._ripe()
         if len(ripe):
             self._book["track_id"][ripe] = self._n_confirmed + 1 + np.arange(len(ripe))
             self._n_confirmed += len(ripe)
+
+    def _ripe(self) -> Index:
+        """Return the rows of the tracks that get a number now."""
+        book, use = self._book, self.settings
+        is_first = use.first_at_once and self._n_updates == 1
+        is_ripe = (book["n_hits"] >= use.n_init) | (book["score"] >= use.certain_score) | is_first
+        return np.flatnonzero((book["track_id"] == 0) & is_ripe)
 
     def _tracks(self, detection: NDArray[np.int32]) -> Tracks:
         """Return the confirmed tracks found in the last update, or missed for at most `coast_s` before it."""
@@ -231,7 +262,7 @@ class Sort:
         mean = self._filters.mean[rows]
         return Tracks(
             book["track_id"][rows],
-            _state_to_xyxy(mean).astype(np.float32),
+            state_to_xyxy(mean).astype(np.float32),
             (mean[:, 4:6] / self.settings.time_unit_s).astype(np.float32),
             book["score"][rows].astype(np.float32),
             ((self._clock_ns - book["first_ns"][rows]) * 1e-9).astype(np.float32),
@@ -239,7 +270,7 @@ class Sort:
         )
 
 
-def _xyxy_to_measured(xyxy: Float64) -> Float64:
+def xyxy_to_measured(xyxy: Float64) -> Float64:
     """Boxes (N, 4) to [cx, cy, area, width / height] (N, 4)."""
     low, high = xyxy[:, :2], xyxy[:, 2:]
     measured = np.empty_like(xyxy)
@@ -250,7 +281,7 @@ def _xyxy_to_measured(xyxy: Float64) -> Float64:
     return measured
 
 
-def _state_to_xyxy(mean: Float64) -> Float64:
+def state_to_xyxy(mean: Float64) -> Float64:
     """Filter states (N, 7) to boxes (N, 4)."""
     half_width = 0.5 * np.sqrt(mean[:, 2] * mean[:, 3])
     half = np.stack([half_width, half_width / mean[:, 3]], axis=1)

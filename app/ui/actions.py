@@ -68,6 +68,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         is_checkable=True,
     ),
     ActionSpec(
+        "save_trace",
+        "file",
+        QT_TRANSLATE_NOOP("Actions", "Save trace"),
+        QT_TRANSLATE_NOOP("Actions", "Save what each thread did in the last minute, for Perfetto"),
+        ("Ctrl+T",),
+    ),
+    ActionSpec(
         "quit",
         "file",
         QT_TRANSLATE_NOOP("Actions", "Quit"),
@@ -129,11 +136,26 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("T",),
     ),
     ActionSpec(
+        "measure_backends",
+        "network",
+        QT_TRANSLATE_NOOP("Actions", "Measure backends"),
+        QT_TRANSLATE_NOOP("Actions", "Time the task's networks on every backend anew; Automatic uses the fastest"),
+        ("Shift+B",),
+    ),
+    ActionSpec(
         "next_method",
         "network",
         QT_TRANSLATE_NOOP("Actions", "Next flow method"),
         QT_TRANSLATE_NOOP("Actions", "Optical flow by the network, DIS, Farneback or Lucas-Kanade"),
         ("N",),
+    ),
+    ActionSpec(
+        "next_compare",
+        "network",
+        QT_TRANSLATE_NOOP("Actions", "Compare"),
+        QT_TRANSLATE_NOOP("Actions", "The same frame through a second network: a divider to drag, or side by side"),
+        ("C",),
+        is_checkable=True,
     ),
     ActionSpec(
         "toggle_arrows",
@@ -162,22 +184,32 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "toggle_zones",
         "motion",
         QT_TRANSLATE_NOOP("Actions", "Draw zones"),
-        QT_TRANSLATE_NOOP("Actions", "Drag rectangles that light up while something moves in them; Esc ends it"),
+        QT_TRANSLATE_NOOP(
+            "Actions", "Drag rectangles that light up while something moves, or somebody is, in them; Esc ends it"
+        ),
         ("E",),
+        is_checkable=True,
+    ),
+    ActionSpec(
+        "toggle_lines",
+        "motion",
+        QT_TRANSLATE_NOOP("Actions", "Draw counting lines"),
+        QT_TRANSLATE_NOOP("Actions", "Drag lines at which people are counted, in and out; Esc ends it"),
+        ("Shift+E",),
         is_checkable=True,
     ),
     ActionSpec(
         "remove_zone",
         "motion",
         QT_TRANSLATE_NOOP("Actions", "Remove zone"),
-        QT_TRANSLATE_NOOP("Actions", "Remove the zone under the mouse while zones are drawn, else the newest one"),
+        QT_TRANSLATE_NOOP("Actions", "Remove the zone or line under the mouse while drawing, else the newest one"),
         ("Del",),
     ),
     ActionSpec(
         "remove_zones",
         "motion",
         QT_TRANSLATE_NOOP("Actions", "Remove all zones"),
-        QT_TRANSLATE_NOOP("Actions", "Remove every zone of the picture"),
+        QT_TRANSLATE_NOOP("Actions", "Remove every zone and line of the picture"),
         ("Shift+Del",),
     ),
     ActionSpec(
@@ -194,6 +226,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Steady picture"),
         QT_TRANSLATE_NOOP("Actions", "Take the shaking of the camera out of the picture and of what is recorded"),
         ("K",),
+        is_checkable=True,
+    ),
+    ActionSpec(
+        "toggle_ledger",
+        "view",
+        QT_TRANSLATE_NOOP("Actions", "Latency"),
+        QT_TRANSLATE_NOOP("Actions", "Where the time from capture to paint goes, and the numbers of the last minute"),
+        ("G",),
         is_checkable=True,
     ),
     ActionSpec(

@@ -50,6 +50,9 @@ class FlowSwitches:
         for name in self.commands():
             menus.set_reason(name, None if task == "flow" else f"task {task} draws no flow")
 
+    def retranslate(self) -> None:
+        """Nothing is written here."""
+
     def _use(self, style: FlowStyle) -> None:
         self.style = style
         self._view.set_flow_style(style)

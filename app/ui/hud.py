@@ -9,6 +9,7 @@ from pathlib import PurePath
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPixmap
 
+from app.runtime.truth_score import Score
 from app.ui.theme import RECORDING, font
 from app.ui.words import network_text, stage_word
 
@@ -33,6 +34,7 @@ class Numbers:
     models: tuple[str, ...] = ()
     stage_ms: dict[str, float] = field(default_factory=dict)
     method: str = ""  # of a flow
+    score: Score = field(default_factory=Score)  # against the truth of a synthetic scene, over the last 5 s
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,17 @@ def cells(numbers: Numbers) -> list[Cell]:
                 is_spare=True,
             )
         )
+    return shown + [Cell(caption, value) for caption, value in score_cells(numbers.score)]
+
+
+def score_cells(score: Score) -> list[tuple[str, str]]:
+    """Return what is said of the truth of a synthetic scene, captions with values; nothing where there is none."""
+    shown = []
+    if score.recall is not None:
+        shown.append((QCoreApplication.translate("Hud", "true boxes found"), f"{100 * score.recall:.0f} %"))
+        shown.append((QCoreApplication.translate("Hud", "id switches"), str(score.id_switches)))
+    if score.epe_px is not None:
+        shown.append((QCoreApplication.translate("Hud", "flow error"), f"{score.epe_px:.2f} px"))
     return shown
 
 

@@ -96,9 +96,9 @@ def flow_scale(name: Callable[[], str]) -> Message:
 
 
 def zone_too_small() -> Message:
-    """What was drawn is no zone."""
+    """What was drawn is no zone and no line."""
     return Message(
-        lambda: QCoreApplication.translate("Messages", "That is too small for a zone: drag a larger rectangle."),
+        lambda: QCoreApplication.translate("Messages", "That is too small: drag further."),
         is_note=True,
     )
 

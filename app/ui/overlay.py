@@ -17,7 +17,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QTransform
 
 from app.frame import ExpressionOutput, FlowOutput, FrameResult, PoseOutput
-from app.motion.zones import Point, Zone
+from app.motion.lines import Mark, zones_of
+from app.motion.zones import Point
+from app.ui.count_overlay import counts_of, paint_counts
 from app.ui.flow_overlay import FlowOverlay, FlowStyle
 from app.ui.page_overlay import PageOverlay, Pages
 from app.ui.pencil import INK, PAPER, Pencil, keep_inside
@@ -49,7 +51,7 @@ class ExpressionOverlay:
         self._pencil = self._pencil.sharpened(min(picture.width(), picture.height()), self.text_scale)
         painter.save()
         painter.setWorldTransform(QTransform())
-        painter.setClipRect(picture)
+        painter.setClipRect(picture, Qt.ClipOperation.IntersectClip)
         boxes = [map_box(to_screen, row) for row in output.tracks.xyxy.tolist()]
         order = sorted(range(len(boxes)), key=lambda k: -boxes[k].width() * boxes[k].height())
         for k in reversed(order):
@@ -156,8 +158,8 @@ class Overlays:
     def __init__(self) -> None:
         self.text_scale = 1.0
         self.flow_style = FlowStyle()
-        self.zones: tuple[Zone, ...] | None = None
-        """Those to draw over flows, None = those that were watched in the frame."""
+        self.zones: tuple[Mark, ...] | None = None
+        """Those to draw over flows, with lines over people; None = those that were watched in the frame."""
         self.pages: Pages | None = None
         """The page over flows, None = none."""
         self._expression, self._flow, self._pencil = ExpressionOverlay(), FlowOverlay(), Pencil(12)
@@ -182,7 +184,8 @@ class Overlays:
             self._expression.paint(painter, steadied_boxes(result), (width, height))
         elif isinstance(result.output, FlowOutput):
             with _moved(painter, result):
-                self._flow.style, self._flow.zones = self.flow_style, self.zones
+                self._flow.style = self.flow_style
+                self._flow.zones = None if self.zones is None else zones_of(self.zones)
                 self._flow.paint(painter, result, free, self._pencil)
             if self.pages is not None:
                 with _moved(painter, result):
@@ -191,6 +194,10 @@ class Overlays:
         elif isinstance(result.output, PoseOutput):
             with _moved(painter, result):
                 self._pose.paint(painter, result.output, picture, self._pencil)
+                to_screen = painter.worldTransform()
+                painter.setWorldTransform(QTransform())
+                counts = counts_of(result.output.counting.counts, self.zones)
+                paint_counts(painter, counts, (width, height), to_screen, free, self._pencil)
         else:
             raise TypeError(f"no overlay for a {type(result.output).__name__}")
 
@@ -209,7 +216,7 @@ def _moved(painter: QPainter, result: FrameResult[Any]) -> Iterator[None]:
     height, width = result.frame.image.shape[:2]
     to_target = painter.worldTransform()
     painter.save()
-    painter.setClipRect(QRectF(0, 0, width, height))
+    painter.setClipRect(QRectF(0, 0, width, height), Qt.ClipOperation.IntersectClip)
     painter.setWorldTransform(frame_to_shown(result) * to_target)
     try:
         yield

@@ -55,7 +55,7 @@ class PoseOverlay:
         to_screen = painter.worldTransform()
         painter.save()
         painter.setWorldTransform(QTransform())
-        painter.setClipRect(picture)
+        painter.setClipRect(picture, Qt.ClipOperation.IntersectClip)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         boxes = [map_box(to_screen, row) for row in output.tracks.xyxy.tolist()]
         for k in sorted(range(len(boxes)), key=lambda k: boxes[k].height()):

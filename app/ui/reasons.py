@@ -14,7 +14,13 @@ REASONS: tuple[str, ...] = (
     QT_TRANSLATE_NOOP("Reasons", "task {0} has no choice of method"),
     QT_TRANSLATE_NOOP("Reasons", "task {0} draws no flow"),
     QT_TRANSLATE_NOOP("Reasons", "task {0} tracks no faces"),
+    QT_TRANSLATE_NOOP("Reasons", "task {0} watches no zones"),
+    QT_TRANSLATE_NOOP("Reasons", "task {0} counts nobody"),
     QT_TRANSLATE_NOOP("Reasons", "method {0} has no network"),
+    QT_TRANSLATE_NOOP("Reasons", "nothing is measured in this run"),
+    QT_TRANSLATE_NOOP("Reasons", "the GPU is being looked for; try again in a few seconds"),
+    QT_TRANSLATE_NOOP("Reasons", "no GPU here ({0})"),
+    QT_TRANSLATE_NOOP("Reasons", "{0} runs on the CPU from now on: {1}"),
     QT_TRANSLATE_NOOP(
         "Reasons",
         "no {0} network for task {1} here (there is no card {2}); use --method dis, or another --precision",

@@ -52,7 +52,9 @@ def run_window(
     """
     app = application()
     apply_theme(app, command.settings.kiosk)
-    startup = Startup(command.record, command.events, command.frames)
+    startup = Startup(
+        command.record, command.events, command.frames, command.compare, command.record_session, command.trace
+    )
     kept, zones_notice = kept_zones(command)
     window = MainWindow(networks, command.settings, save_settings, startup, command.frames is not None, kept)
     notices = [notice for notice in (command.notice, zones_notice) if notice is not None]

@@ -14,8 +14,11 @@ from typing import Any
 from app import build, choices
 from app.build import NetworkFacts, Networks, Program
 from app.choices import Choice
+from app.compare.pair import Pair
+from app.compare.second_path import SecondPath
 from app.config import Settings, with_setting
-from app.motion.zones import Zone
+from app.frame import FrameResult
+from app.motion.lines import Mark
 from app.output.stats import Display
 from app.ui.hud import Numbers
 from app.ui.overlay import Annotator
@@ -32,6 +35,9 @@ class Startup:
     record: Path | None = None
     events: Path | None = None
     max_frames: int | None = None
+    compare: Pair | None = None
+    record_session: Path | None = None
+    trace: Path | None = None
 
 
 class Session:
@@ -46,7 +52,8 @@ class Session:
         self.figures: dict[str, Any] | None = None  # of the last program, taken when it was closed
         self.hung = ""  # the sentence that names a thread which did not stop
         self.is_paused = False
-        self._zones: tuple[Zone, ...] = ()
+        self._trace: Path | None = None  # where the first program's goes when it is closed
+        self._zones: tuple[Mark, ...] = ()
 
     def open(self, settings: Settings, startup: Startup | None = None) -> ProgramSignals:
         """Build the program for `settings`, not started yet. Raises AppError; then there is no program.
@@ -61,12 +68,14 @@ class Session:
         try:
             if wanted.record is not None:
                 program.record(wanted.record)
+            if wanted.record_session is not None:
+                program.record_session(wanted.record_session)
             if wanted.events is not None:
                 program.write_events(wanted.events)
         except AppError:
             program.close()
             raise
-        self.program, self.settings = program, settings
+        self.program, self.settings, self._trace = program, settings, wanted.trace
         return self.signals
 
     def close(self) -> str | None:
@@ -77,6 +86,11 @@ class Session:
             return None
         self.figures = program.statistics(self._shown())
         self.program = None
+        try:
+            if self._trace is not None:
+                program.write_trace(self._trace)
+        except AppError as error:
+            log.error("%s", error)
         try:
             program.close()
         except TimeoutError as hang:
@@ -95,13 +109,14 @@ class Session:
     def start(self) -> None:
         if self.program is not None:
             self.program.start()
+            self.program.preload()
 
     def pause(self, is_paused: bool) -> None:
         if self.program is not None:
             self.is_paused = is_paused
             self.program.pipeline.pause(is_paused)
 
-    def watch(self, zones: tuple[Zone, ...]) -> None:
+    def watch(self, zones: tuple[Mark, ...]) -> None:
         """Watch these zones in this program and the next ones; raises ZoneError where two have one name."""
         self._zones = zones
         if self.program is not None:
@@ -113,12 +128,41 @@ class Session:
         if self.program is not None:
             self.program.steady(is_on)
 
+    def compare(self, pair: Pair | None) -> None:
+        """Send the frames through a second backend and precision too, None = no more; raises AppError."""
+        if self.program is not None:
+            self.program.compare(pair)
+
+    def open_second(self, pair: Pair) -> None:
+        """Open the network of `pair` for the second path, so that `compare` finds it; any thread. Raises AppError."""
+        program = self.program
+        if program is not None:
+            program.open_second(pair)
+
+    def second_path(self) -> SecondPath | None:
+        """Return the comparison that goes on, with its figures."""
+        return None if self.program is None else self.program.second_path
+
+    def compared_with(self) -> Pair | None:
+        """Return the second pair of the comparison that goes on."""
+        second = self.second_path()
+        return None if second is None else second.pair
+
     def pick(self, name: str, value: str) -> None:
         """Use another backend, precision, method or camera motion (`name`); raises AppError and changes nothing."""
         wanted = with_setting(self.settings, name, value)
         if self.program is not None:
             self.program.select(wanted)
         self.settings = wanted
+
+    def note_paint(self, result: FrameResult[Any], begin_ns: int, end_ns: int) -> None:
+        """Remember when a result was painted for the first time."""
+        if self.program is not None:
+            self.program.ledger.add(result, (begin_ns, end_ns))
+
+    def pairs(self) -> list[Choice]:
+        """Return what the present task can be compared with, the rest with the reason."""
+        return choices.pair_choices(self.settings)
 
     def backends(self) -> list[Choice]:
         """Return the backends, those that cannot run the chosen precision with the reason."""
@@ -178,6 +222,7 @@ class Session:
             inference_hz=meters.inference.hz(now_ns),
             capture_hz=meters.capture.hz(now_ns),
             dropped=self.program.pipeline.dropped,
+            score=self.program.truth_score.recent(now_ns),
         )
 
 

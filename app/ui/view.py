@@ -13,9 +13,10 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QTransform
 from PySide6.QtWidgets import QWidget
 
 from app.frame import FlowOutput, FrameResult
-from app.motion.zones import Point, Zone
+from app.motion.lines import Mark, Point
 from app.output.stats import Display
 from app.runtime.meters import WINDOW_NS, Percentiles, Rate, Recent
+from app.ui.compare_overlay import OFF, CompareStyle, paint_comparison, sides
 from app.ui.flow_overlay import FlowStyle
 from app.ui.hud import Hud, Numbers, paint_hint, paint_notice, paint_recording, recording_px
 from app.ui.overlay import Overlays
@@ -71,8 +72,11 @@ class VideoView(QWidget):
         self.is_mirrored = False
         self.text_scale = 1.0
         self.pipeline_numbers: Callable[[], Numbers] = Numbers
+        self.on_painted: Callable[[FrameResult[Any], int, int], None] | None = None
+        """Told of a result that is on the screen for the first time, and when its painting began and ended."""
         self._hud = Hud()
-        self._overlays = Overlays()
+        self._overlays, self._second_overlays = Overlays(), Overlays()
+        self._compare = CompareStyle()
         self._signals: ProgramSignals | None = None
         self._result: FrameResult[Any] | None = None
         self._counted: FrameResult[Any] | None = None
@@ -130,14 +134,19 @@ class VideoView(QWidget):
         self.is_mirrored = is_mirrored
         self.update()
 
-    def set_flow_style(self, style: FlowStyle) -> None:
-        """Draw flows in another way."""
-        self._overlays.flow_style = style
+    def set_compare(self, style: CompareStyle) -> None:
+        """Show what was compared beside the result, or not."""
+        self._compare = style
         self.update()
 
-    def set_zones(self, zones: tuple[Zone, ...]) -> None:
-        """Draw these zones over flows, lit as the newest result says."""
-        self._overlays.zones = zones
+    def set_flow_style(self, style: FlowStyle) -> None:
+        """Draw flows in another way."""
+        self._overlays.flow_style = self._second_overlays.flow_style = style
+        self.update()
+
+    def set_zones(self, zones: tuple[Mark, ...]) -> None:
+        """Draw these zones over flows, and lines too over people, as the newest result says."""
+        self._overlays.zones = self._second_overlays.zones = zones
         self.update()
 
     def set_draft(self, corners: tuple[Point, ...] | None) -> None:
@@ -154,7 +163,7 @@ class VideoView(QWidget):
 
     def set_pages(self, pages: Pages | None) -> None:
         """Show a page over flows, None = none."""
-        self._overlays.pages = pages
+        self._overlays.pages = self._second_overlays.pages = pages
         self.update()
 
     def share_at(self, place: QPointF) -> Point | None:
@@ -162,11 +171,21 @@ class VideoView(QWidget):
 
         Beyond 0..1 beside the frame; None where there is none. Mirrored and steadied as the picture is.
         """
+        target = self.picture_place()
+        if self._result is None or target is None:
+            return None
+        height, width = self._result.frame.image.shape[:2]
+        if self._result.compared is not None and self._compare.layout != OFF:
+            target = sides(self._compare, target)[0].target
+        to_widget = picture_to_target((width, height), target, self.is_mirrored)
+        return share_of(place, frame_to_shown(self._result) * to_widget, (width, height))
+
+    def picture_place(self) -> QRectF | None:
+        """Return the part of the widget that the picture fills, None before the first."""
         if self._result is None:
             return None
         height, width = self._result.frame.image.shape[:2]
-        to_widget = picture_to_target((width, height), self._picture_rect(width, height), self.is_mirrored)
-        return share_of(place, frame_to_shown(self._result) * to_widget, (width, height))
+        return self._picture_rect(width, height)
 
     def retranslate(self) -> None:
         """Draw the words in the present language."""
@@ -207,6 +226,7 @@ class VideoView(QWidget):
                 capture_hz=of_pipeline.capture_hz,
                 age_ms=self._ages.medians(now_ns).get(AGE),
                 dropped=of_pipeline.dropped,
+                score=of_pipeline.score,
                 backend=result.backend if is_fresh and result else "",
                 precision=result.precision if is_fresh and result else "",
                 method=result.output.method if is_fresh and result and isinstance(result.output, FlowOutput) else "",
@@ -218,6 +238,7 @@ class VideoView(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        begin_ns = time.monotonic_ns()
         with QPainter(self) as painter:
             painter.fillRect(self.rect(), BACKGROUND)
             if self._result is not None:
@@ -227,7 +248,7 @@ class VideoView(QWidget):
                 self._paint_marks(painter)
             elif self._notice:
                 paint_notice(painter, QRectF(self.rect()), self._notice, 16 * self.text_scale)
-        self._count_shown()
+        self._count_shown(begin_ns)
 
     def _paint_result(
         self,
@@ -237,7 +258,32 @@ class VideoView(QWidget):
         is_mirrored: bool,
         free: QRectF | None = None,
     ) -> None:
-        """Draw picture and overlay into `target`; nothing else will be drawn into `free`."""
+        """Draw the result into `target`, beside what it was compared with; nothing else will be drawn into `free`."""
+        compared, style = result.compared, self._compare
+        if compared is None or style.layout == OFF:
+            self._paint_one(painter, result, target, is_mirrored, self._overlays, free)
+            return
+        results = result, compared
+        for each, overlays, side in zip(
+            results, (self._overlays, self._second_overlays), sides(style, target), strict=True
+        ):
+            painter.save()
+            painter.setClipRect(side.clip)
+            room = side.clip if free is None else side.clip.intersected(free)
+            self._paint_one(painter, each, side.target, is_mirrored, overlays, room)
+            painter.restore()
+        paint_comparison(painter, style, target, results, target if free is None else free, self._text_px())
+
+    def _paint_one(
+        self,
+        painter: QPainter,
+        result: FrameResult[Any],
+        target: QRectF,
+        is_mirrored: bool,
+        overlays: Overlays,
+        free: QRectF | None,
+    ) -> None:
+        """Draw picture and overlay."""
         image = shown_image(result)  # kept alive by the result while the QImage borrows its memory
         height, width = image.shape[:2]
         picture = QImage(image.data, width, height, 3 * width, QImage.Format.Format_RGB888)
@@ -249,10 +295,10 @@ class VideoView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(target, picture)
         painter.setWorldTransform(picture_to_target((width, height), target, is_mirrored))
-        self._overlays.text_scale = self.text_scale
-        self._overlays.paint(painter, result, free)
+        overlays.text_scale = self.text_scale
+        overlays.paint(painter, result, free)
         if self._draft is not None and free is not None:  # the user's screen, no screenshot
-            self._overlays.paint_draft(painter, result, self._draft)
+            overlays.paint_draft(painter, result, self._draft)
         painter.restore()
 
     def _paint_marks(self, painter: QPainter) -> None:
@@ -285,7 +331,7 @@ class VideoView(QWidget):
         shown_w, shown_h = max(round(width * scale), 1), max(round(height * scale), 1)
         return QRectF((self.width() - shown_w) // 2, (self.height() - shown_h) // 2, shown_w, shown_h)
 
-    def _count_shown(self) -> None:
+    def _count_shown(self, begin_ns: int) -> None:
         if not self._was_painted:
             self._was_painted = True
             self.shown_first.emit()
@@ -298,6 +344,8 @@ class VideoView(QWidget):
         self.meters.count(result, now_ns)
         self._ages.add(now_ns, {AGE: (now_ns - result.frame.captured_ns) / 1e6})
         self._stages.add(now_ns, result.stage_ms)
+        if self.on_painted is not None:
+            self.on_painted(result, begin_ns, now_ns)
 
 
 def picture_to_target(size_wh: tuple[int, int], target: QRectF, is_mirrored: bool) -> QTransform:

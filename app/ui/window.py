@@ -7,7 +7,6 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QShowEvent
@@ -21,14 +20,17 @@ from app.motion.zone_file import KeptZones
 from app.ui import messages
 from app.ui.actions import ACTIONS, TASK_PREFIX
 from app.ui.banner import Banner
+from app.ui.compare_switches import CompareSwitches
 from app.ui.dialog import DropArea, choose_video
 from app.ui.flow_switches import FlowSwitches
 from app.ui.keys import KeysOverlay
 from app.ui.language import Language
-from app.ui.media import free_path, media_folder, save_png
+from app.ui.ledger_switches import LedgerSwitches
+from app.ui.media_switches import MediaSwitches
 from app.ui.menus import Menus, languages
 from app.ui.messages import Ways, warned
 from app.ui.motion_switches import MotionSwitches
+from app.ui.network_switches import NetworkSwitches
 from app.ui.placement import place, saved_xywh, toggle_full_screen
 from app.ui.session import Session, Startup, next_available
 from app.ui.status import StatusLine
@@ -66,8 +68,14 @@ class MainWindow(QMainWindow):
         self._language = Language()
         self._language.set(settings.lang)
         self._build_widgets()
+        shown = self.view, self.session, self.banner
         self.flow = FlowSwitches(self.view, self.session.annotate, self.banner)
-        self.motion = MotionSwitches(self.view, self.session, self.banner, zones or KeptZones(), self._refresh_status)
+        self.motion = MotionSwitches(*shown, zones or KeptZones(), self._refresh_status)
+        self.media = MediaSwitches(*shown, lambda: self._settings.media_folder)
+        self.compare = CompareSwitches(*shown, self._startup.compare)
+        self.ledger = LedgerSwitches(*shown, self, lambda: self._settings.media_folder)
+        self.network = NetworkSwitches(self.session, self.banner, self.pick)
+        self.switches = (self.flow, self.motion, self.media, self.network, self.compare, self.ledger)
         self.menus = Menus(self, self._commands())
         self._add_choices()
         self.keys = KeysOverlay(self.view, self.menus.actions)
@@ -96,13 +104,15 @@ class MainWindow(QMainWindow):
     def _commands(self) -> dict[str, Callable[[], object]]:
         tasks = {TASK_PREFIX + c.value: partial(self.select_task, c.value) for c in choices.task_choices()}
         known: dict[str, Callable[[], object]] = {**tasks, "quit": self.close}
-        known |= self.flow.commands() | self.motion.commands()
+        for switches in self.switches:
+            known |= switches.commands()
         return known | {spec.name: getattr(self, spec.name) for spec in ACTIONS if spec.name not in known}
 
     def _add_choices(self) -> None:
         picks: dict[str, Callable[[str], None]] = {"source": self.open_source, "lang": self.select_language}
         picks |= {name: partial(self.pick, name) for name in ("backend", "precision", "method", "camera_motion")}
         self.menus.add_choices(self.session, lambda: self._settings, picks)
+        self.compare.add_menu(self.menus)
 
     def _apply_settings(self) -> None:
         settings = self._settings
@@ -137,10 +147,10 @@ class MainWindow(QMainWindow):
         self._reopen(self.session.settings)
 
     def _reopen(self, settings: Settings) -> None:
-        recorded = self._finish_recording()
+        recorded = self.media.finish_recording()
         trouble = self.session.close()
         self._open(settings, Startup())
-        self._tell_saved(recorded)
+        self.media.tell_saved(recorded)
         if trouble is not None:
             self.banner.tell(messages.warning(trouble))
 
@@ -148,6 +158,8 @@ class MainWindow(QMainWindow):
         self.banner.withdraw()
         self.error = ""
         self.session.settings = settings
+        if self.network.waits(settings, "open", partial(self._open, settings, startup)):
+            return
         try:
             signals = self.session.open(settings, startup)
         except AppError as error:
@@ -159,10 +171,12 @@ class MainWindow(QMainWindow):
         signals.lost.connect(self._on_lost)
         signals.recovered.connect(self._on_recovered)
         signals.ended.connect(self._on_ended)
+        self.compare.restart()
         self.session.start()
         if self.session.notice is not None:
             self.banner.tell(messages.no_camera(self.session.notice, self._ways))
         self._refresh_status()
+        self.network.measure()
 
     def _fail(self, sentence: str) -> None:
         """The program could not be built or has ended by a failure: say so and offer the ways on."""
@@ -179,7 +193,9 @@ class MainWindow(QMainWindow):
             self._fail(sentence)
             return
         if worker == "recorder":
-            self._finish_recording()
+            self.media.finish_recording()
+        elif worker == "compare":
+            self.compare.stop()
         self.banner.tell(messages.warning(sentence))
 
     @Slot(str)
@@ -199,36 +215,15 @@ class MainWindow(QMainWindow):
         if self._close_at_end:
             self.close()
             return
-        recorded = self._finish_recording()
+        recorded = self.media.finish_recording()
         self.banner.tell(messages.end_of_clip(self._ways))
-        self._tell_saved(recorded)
+        self.media.tell_saved(recorded)
 
     # What the user can do: one method an action of the table.
 
     def open_file(self) -> None:
         """Ask for a video file; the picture goes on meanwhile."""
         choose_video(self, self.open_source)
-
-    def save_screenshot(self) -> None:
-        """Write the picture with its overlay as a PNG and say where."""
-        picture = self.view.snapshot()
-        if picture is None:
-            self.banner.tell(messages.nothing_to_save())
-            return
-        with warned(self.banner):
-            path = free_path(media_folder(self._settings.media_folder), ".png")
-            save_png(picture, path)
-            self._tell_saved(path)
-
-    def toggle_recording(self) -> None:
-        """Start a video, or finish it and say where it is."""
-        program = self.session.program
-        if self.session.is_recording:
-            self._tell_saved(self._finish_recording())
-        elif program is not None:
-            with warned(self.banner):
-                program.record(free_path(media_folder(self._settings.media_folder), ".mp4"))
-        self._refresh_status()
 
     def select_task(self, task: str) -> None:
         """Start again with another task on the same source."""
@@ -255,6 +250,9 @@ class MainWindow(QMainWindow):
     def pick(self, name: str, value: str) -> None:
         """Use another backend, precision, method or camera motion (`name`) from the next frame on, or say why not."""
         with warned(self.banner):
+            wanted = with_setting(self.session.settings, name, value)
+            if self.network.waits(wanted, "pick", partial(self.pick, name, value)):
+                return
             self.session.pick(name, value)
             self._settings = with_setting(self._settings, name, value)
             self.banner.tell(messages.in_use(name, self._settings))
@@ -306,7 +304,8 @@ class MainWindow(QMainWindow):
         self.menus.retranslate()
         self.banner.retranslate()
         self.view.retranslate()
-        self.motion.retranslate()
+        for switches in self.switches:
+            switches.retranslate()
         self.keys.refresh()
         self._refresh_status()
 
@@ -315,10 +314,9 @@ class MainWindow(QMainWindow):
         session = self.session
         self.status.refresh(session, self.view)
         self.menus.check("toggle_pause", session.is_paused)
-        self.menus.check("toggle_recording", session.is_recording)
         for choice in choices.task_choices():
             self.menus.check(TASK_PREFIX + choice.value, choice.value == session.settings.task)
-        for switches in (self.flow, self.motion):
+        for switches in self.switches:
             switches.show_in(self.menus, session.settings.task)
         self.view.set_notice(self._notice(), session.is_recording)
 
@@ -328,20 +326,12 @@ class MainWindow(QMainWindow):
         paused = self.tr("paused") if self.session.is_paused else ""
         return self.tr("stopped") if self.error else paused
 
-    def _finish_recording(self) -> Path | None:
-        """Finish the video if there is one; return its path."""
-        with warned(self.banner):
-            return self.session.stop_recording()
-        return None
-
-    def _tell_saved(self, path: Path | None) -> None:
-        if path is not None:
-            self.banner.tell(messages.saved(path))
-
     def closeEvent(self, event: QCloseEvent) -> None:
         self._startup = None
+        self.network.stop()
         if not self._settings.kiosk:
             self._settings = dataclasses.replace(self._settings, window_xywh=saved_xywh(self))
+        self.compare.close()
         self.session.close()
         try:
             self._save_settings(self._settings)

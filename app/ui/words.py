@@ -58,13 +58,19 @@ STAGES: dict[str, str] = {
     "flow": QT_TRANSLATE_NOOP("Stages", "flow"),
     "compare": QT_TRANSLATE_NOOP("Stages", "compare with truth"),
     "motion": QT_TRANSLATE_NOOP("Stages", "motion"),
+    "count": QT_TRANSLATE_NOOP("Stages", "count"),
     "camera": QT_TRANSLATE_NOOP("Stages", "camera motion"),
     "stabilise": QT_TRANSLATE_NOOP("Stages", "stabilise"),
 }
 
 
 def word(name: str) -> str:
-    """Return the word for `name` in the present language; an unknown name is shown as it is."""
+    """Return the word for `name` in the present language; an unknown name is shown as it is.
+
+    A pair "cpu:int8" is shown by the words of its parts.
+    """
+    if ":" in name and all(part in WORDS for part in name.split(":")):
+        return " · ".join(word(part) for part in name.split(":"))
     source = WORDS.get(name)
     return name if source is None else QCoreApplication.translate("Words", source)
 

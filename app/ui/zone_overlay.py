@@ -33,8 +33,14 @@ def states_of(states: Sequence[ZoneState], zones: Sequence[Zone] | None) -> tupl
 
 def zone_text(name: str) -> str:
     """Return the name of a zone in the present language: only the names that the program gives are translated."""
-    numbered = re.fullmatch(r"zone (\d+)", name)
-    return name if numbered is None else QCoreApplication.translate("Zones", "zone {0}").format(numbered[1])
+    numbered = re.fullmatch(r"(zone|line) (\d+)", name)
+    if numbered is None:
+        return name
+    kinds = {
+        "zone": QCoreApplication.translate("Zones", "zone {0}"),
+        "line": QCoreApplication.translate("Zones", "line {0}"),
+    }
+    return kinds[numbered[1]].format(numbered[2])
 
 
 def state_text(state: ZoneState) -> str:
@@ -74,14 +80,14 @@ def paint_zones(
     for state, polygon in zip(states, polygons, strict=True):
         if is_lit(state):
             paint_arrow(painter, arrow(state, polygon, to_screen), LIT, pencil.size_px / 5)
-        _paint_name(painter, polygon, state, free, pencil)
+        paint_name(painter, state_text(state), polygon.boundingRect(), is_lit(state), free, pencil)
     painter.restore()
 
 
 def paint_draft(
     painter: QPainter, corners: Sequence[Point], size_wh: tuple[int, int], to_screen: QTransform, pencil: Pencil
 ) -> None:
-    """Draw the zone that the mouse is drawing."""
+    """Draw the zone, or the line (two corners), that the mouse is drawing."""
     painter.save()
     painter.setPen(pencil.pen(INK.rgb(), True, 2.0))
     painter.setBrush(faint(QUIET, DRAFT_ALPHA))
@@ -109,16 +115,18 @@ def _paint_outline(painter: QPainter, polygon: QPolygonF, state: ZoneState, penc
     painter.drawPolygon(polygon)
 
 
-def _paint_name(painter: QPainter, polygon: QPolygonF, state: ZoneState, free: QRectF, pencil: Pencil) -> None:
-    text, bounds = state_text(state), polygon.boundingRect()
+def paint_name(
+    painter: QPainter, text: str, bounds: QRectF, is_lit: bool, free: QRectF, pencil: Pencil, row: int = 0
+) -> None:
+    """Write a text at the upper left of `bounds`, px of the target, `row` lines below the first one, within `free`."""
     width = pencil.width_px(text) + pencil.size_px * 0.8
     chip = QRectF(bounds.left(), bounds.top(), width, pencil.row_px + 4)
     if chip.height() > bounds.height() * 0.5 or width > bounds.width():  # a small zone: above it, not over it
         chip.moveBottom(bounds.top() - 2)
-    chip = keep_inside(chip, free)
-    painter.fillRect(chip, LIT if is_lit(state) else PAPER)
+    chip = keep_inside(chip.translated(0, row * chip.height()), free)
+    painter.fillRect(chip, LIT if is_lit else PAPER)
     painter.setFont(pencil.small)
-    painter.setPen(QColor("#000000") if is_lit(state) else INK)
+    painter.setPen(QColor("#000000") if is_lit else INK)
     painter.drawStaticText(QPointF(chip.left() + pencil.size_px * 0.4, chip.top() + 2), pencil.text(text))
 
 

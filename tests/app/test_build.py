@@ -81,6 +81,8 @@ def test_recorder_that_hangs_does_not_cost_the_events(
 
 RUNS = {("cpu", "float"), ("cpu", "int8"), ("lowbit", "w1a2")}
 NOT_HERE = {
+    ("gpu", "float"): r"no GPU here \(.+\)",
+    ("gpu", "int8"): r"no GPU here \(.+\)",
     ("fpga", "w1a2"): r"no accelerator here \(none: accelerator 'none': expected auto, uio, .*\)",
     ("fpga-sim", "w1a2"): "no simulated accelerator at /nowhere/accel_sim; build it with `make fpga-sim`",
 }
@@ -94,8 +96,7 @@ def test_named_backend_is_used_or_refused(networks: Networks, backend: str, prec
         assert networks.expression(backend, precision).card.precision == precision
         return
     does_not_run = f"backend {backend} does not run {precision} networks; use --precision .+, or --backend auto"
-    unknown = f"backend {backend} is not part of this version; use --backend auto"
-    wanted = NOT_HERE.get((backend, precision), unknown if backend == "gpu" else does_not_run)
+    wanted = NOT_HERE.get((backend, precision), does_not_run)
     with pytest.raises(BackendUnavailable, match=f"^{wanted}$"):
         networks.expression(backend, precision)
 

@@ -33,6 +33,10 @@ CHANGED = Settings(
     "lk",
     True,
     3,
+    90.5,
+    "0.3,0.5,0.5",
+    "0,0,0.5,1",
+    "top",
 )
 NUMBERS = st.integers(-99_999, 99_999)
 ANY_SETTINGS = st.builds(
@@ -216,3 +220,11 @@ def test_a_flag_holds_for_its_run_and_a_choice_is_kept(tmp_path: Path) -> None:
 def test_frames_between_two_searches_are_a_whole_number_above_0(tmp_path: Path, value: object) -> None:
     with pytest.raises(ConfigError, match=r"detect_every is .*, expected a value like 1"):
         load(write(tmp_path / "settings.json", detect_every=value))
+
+
+def test_a_turn_may_be_a_whole_number(tmp_path: Path) -> None:
+    assert load(write(tmp_path / "settings.json", rotate=90)).rotate == 90
+    with pytest.raises(ConfigError, match=r"rotate is '90', expected a value like 0.0"):
+        load(write(tmp_path / "settings.json", rotate="90"))
+    with pytest.raises(ConfigError, match=r"view is 'side', allowed are eye, high, top"):
+        load(write(tmp_path / "settings.json", view="side"))

@@ -45,7 +45,7 @@ def no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_camera")
 def test_every_choice_is_listed_with_its_reason() -> None:
     found = sections(inventory())
-    assert list(found) == ["sources", "tasks", "methods", "backends", "precisions", "models"]
+    assert list(found) == ["sources", "tasks", "methods", "backends", "precisions", "models", "measured"]
     assert found["sources"]["camera:N"].startswith("no camera found here")
     assert {"demo", "synthetic"} <= set(found["sources"])
     assert tuple(found["tasks"]) == TASKS

@@ -20,10 +20,12 @@ from device.registry import BACKENDS, OF_BUNDLES, is_simulated, open_backend, pr
 from models.card import WEIGHTS, load_card
 from models.convert.bundle import make
 from tests.device.lowbit.networks import pyramid
+from tests.device.software_gpu import use_software_gpu
 
 PAIRS = (
     ("cpu", "expression_float"),
     ("cpu", "expression_int8"),
+    ("gpu", "expression_int8"),
     ("lowbit", "expression_w1a2"),
     ("fpga", "expression_w1a2"),
     ("fpga-sim", "expression_w1a2"),
@@ -36,8 +38,10 @@ TENSORS = {  # precision: types and shapes of input and output
 
 
 @pytest.fixture(params=PAIRS, ids="-".join)
-def opened(request: pytest.FixtureRequest) -> Iterator[tuple[Backend, str]]:
+def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Backend, str]]:
     name, card = request.param
+    if name == "gpu":
+        use_software_gpu(monkeypatch)
     expect_here(name)
     backend = open_backend(name, load_card(card).path())
     yield backend, card
@@ -144,9 +148,10 @@ def test_close_twice_then_run_is_an_error(opened: tuple[Backend, str]) -> None:
 
 
 def test_unknown_backend_is_refused_with_the_known_ones() -> None:
-    for call in (lambda: open_backend("gpu", WEIGHTS / "expression_int8.tflite"), lambda: probe_backend("gpu")):
+    for call in (lambda: open_backend("npu", WEIGHTS / "expression_int8.tflite"), lambda: probe_backend("npu")):
         with pytest.raises(
-            BackendUnavailable, match="backend gpu is not part of this version; available: cpu, lowbit, fpga, fpga-sim"
+            BackendUnavailable,
+            match="backend npu is not part of this version; available: cpu, gpu, lowbit, fpga, fpga-sim",
         ):
             call()
 
@@ -200,12 +205,14 @@ def test_a_bundle_without_the_name_of_a_program_is_refused_with_those_it_has(nam
 
 def test_a_tflite_file_has_no_programs() -> None:
     path = load_card("expression_int8").path()
-    with pytest.raises(BackendUnavailable, match="holds one network for backend cpu; open it without a program's name"):
-        open_backend("cpu", path, "expression")
+    for name in ("cpu", "gpu"):
+        wanted = f"holds one network for backend {name}; open it without a program's name"
+        with pytest.raises(BackendUnavailable, match=wanted):
+            open_backend(name, path, "expression")
 
 
 LOWBIT_FILE = "expression_w1a2.json"
-WHOLE = {"cpu": "expression_int8.tflite", **dict.fromkeys(OF_BUNDLES, LOWBIT_FILE)}
+WHOLE = {**dict.fromkeys(("cpu", "gpu"), "expression_int8.tflite"), **dict.fromkeys(OF_BUNDLES, LOWBIT_FILE)}
 BROKEN: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda whole: b"",
     "text": lambda whole: b"this is not a network\n",

@@ -52,6 +52,14 @@
         <translation>解析結果を重ねた映像の録画を開始・停止します</translation>
     </message>
     <message>
+        <source>Save trace</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Save what each thread did in the last minute, for Perfetto</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Quit</source>
         <translation>終了</translation>
     </message>
@@ -116,12 +124,28 @@
         <translation>実行したまま浮動小数点と量子化のネットワークを切り替えます</translation>
     </message>
     <message>
+        <source>Measure backends</source>
+        <translation>バックエンドを計測</translation>
+    </message>
+    <message>
+        <source>Time the task&apos;s networks on every backend anew; Automatic uses the fastest</source>
+        <translation>このタスクのネットワークを各バックエンドで計測し直します。自動では最速のものを使います</translation>
+    </message>
+    <message>
         <source>Next flow method</source>
         <translation>次のフロー計算法</translation>
     </message>
     <message>
         <source>Optical flow by the network, DIS, Farneback or Lucas-Kanade</source>
         <translation>オプティカルフローをネットワーク、DIS、Farneback、Lucas-Kanade のいずれかで求めます</translation>
+    </message>
+    <message>
+        <source>Compare</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The same frame through a second network: a divider to drag, or side by side</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Flow arrows</source>
@@ -152,24 +176,32 @@
         <translation>ゾーンを描く</translation>
     </message>
     <message>
-        <source>Drag rectangles that light up while something moves in them; Esc ends it</source>
-        <translation>動きがあると光る四角形をドラッグで描きます。Esc で終了します</translation>
+        <source>Drag rectangles that light up while something moves, or somebody is, in them; Esc ends it</source>
+        <translation>ドラッグで四角を描きます。中で何かが動くか、人がいると光ります。Esc で終わります</translation>
+    </message>
+    <message>
+        <source>Draw counting lines</source>
+        <translation>計数線を描く</translation>
+    </message>
+    <message>
+        <source>Drag lines at which people are counted, in and out; Esc ends it</source>
+        <translation>ドラッグで線を描きます。横切る人の出入りを数えます。Esc で終わります</translation>
+    </message>
+    <message>
+        <source>Remove the zone or line under the mouse while drawing, else the newest one</source>
+        <translation>描画中はマウスの下のゾーンか線を、それ以外は最新のものを削除します</translation>
+    </message>
+    <message>
+        <source>Remove every zone and line of the picture</source>
+        <translation>映像のゾーンと線をすべて削除します</translation>
     </message>
     <message>
         <source>Remove zone</source>
         <translation>ゾーンを削除</translation>
     </message>
     <message>
-        <source>Remove the zone under the mouse while zones are drawn, else the newest one</source>
-        <translation>描画中はマウスの下のゾーン、それ以外は最新のゾーンを削除します</translation>
-    </message>
-    <message>
         <source>Remove all zones</source>
         <translation>すべてのゾーンを削除</translation>
-    </message>
-    <message>
-        <source>Remove every zone of the picture</source>
-        <translation>映像のゾーンをすべて削除します</translation>
     </message>
     <message>
         <source>Pages</source>
@@ -186,6 +218,14 @@
     <message>
         <source>Take the shaking of the camera out of the picture and of what is recorded</source>
         <translation>映像と録画からカメラの揺れを取り除きます</translation>
+    </message>
+    <message>
+        <source>Latency</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Where the time from capture to paint goes, and the numbers of the last minute</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Pause</source>
@@ -233,6 +273,68 @@
     <message>
         <source>Dismiss</source>
         <translation>閉じる</translation>
+    </message>
+</context>
+<context>
+    <name>Compare</name>
+    <message>
+        <source>{0} · frame {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Compare with</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>nothing compared in the last 5 s</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} % agree in 5 s, {1} frames</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>class flips {0} / {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>error {0} / {1} px</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} / {1} ms: {2} times as fast</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>processor {0} / {1} ms a frame</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} px apart</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>keypoint similarity {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>correlation {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>Counting</name>
+    <message>
+        <source>{0}: in {1}, out {2}</source>
+        <translation>{0}: 入 {1}、出 {2}</translation>
+    </message>
+    <message>
+        <source>{0}: {1} inside, in {2}, out {3}</source>
+        <translation>{0}: {1} 人、入 {2}、出 {3}</translation>
+    </message>
+    <message>
+        <source>mean stay {0} s</source>
+        <translation>平均滞在 {0} 秒</translation>
     </message>
 </context>
 <context>
@@ -320,6 +422,18 @@
         <translation>ネットワーク</translation>
     </message>
     <message>
+        <source>true boxes found</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>id switches</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>flow error</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>numbers over the last 1 s</source>
         <translation>直近 1 秒間の値</translation>
     </message>
@@ -329,6 +443,93 @@
     <message>
         <source>Keys</source>
         <translation>キー操作</translation>
+    </message>
+</context>
+<context>
+    <name>Ledger</name>
+    <message>
+        <source>painted</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>inferred</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>frames a second</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>capture to paint, ms</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>processor, % of a core</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>memory, MiB</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>temperature, °C</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>nothing painted in the last {0} s</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>capture to paint, last {0} s, {1} frames</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>capture to paint</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the parts add up to within {0} ms (p95)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the parts do NOT add up: {0} ms (p95) missing</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>window busy for at most {0} ms</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>queue</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>before networks</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>networks</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>after networks</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>second network</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>wait for the window</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>draw and paint</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Latency</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -420,8 +621,8 @@
         <translation>最も濃い色で示す動き: {0}</translation>
     </message>
     <message>
-        <source>That is too small for a zone: drag a larger rectangle.</source>
-        <translation>ゾーンとしては小さすぎます。もっと大きな四角形をドラッグしてください。</translation>
+        <source>That is too small: drag further.</source>
+        <translation>小さすぎます。もっと長くドラッグしてください。</translation>
     </message>
     <message>
         <source>There is no zone.</source>
@@ -450,6 +651,29 @@
     <message>
         <source>Networks: {0}</source>
         <translation>使用ネットワーク: {0}</translation>
+    </message>
+</context>
+<context>
+    <name>Networks</name>
+    <message>
+        <source>Preparing the GPU and comparing it with the CPU...</source>
+        <translation>GPU を準備し、CPU と結果を比べています…</translation>
+    </message>
+    <message>
+        <source>Measuring which backend is the fastest: {0} on {1}...</source>
+        <translation>最速のバックエンドを計測しています: {1} で {0}…</translation>
+    </message>
+    <message>
+        <source>{0}, {1}: {2} is used ({3} ms{4}).</source>
+        <translation>{0}、{1}: {2} を使います ({3} ms{4})。</translation>
+    </message>
+    <message>
+        <source>{0} ({1}) is {2}x slower than {3} here: {3} is used.</source>
+        <translation>ここでは {0} ({1}) は {3} より {2} 倍遅いので、{3} を使います。</translation>
+    </message>
+    <message>
+        <source>{0} ({1}) is {2}x faster than {3} here.</source>
+        <translation>ここでは {0} ({1}) は {3} より {2} 倍速いです。</translation>
     </message>
 </context>
 <context>
@@ -538,8 +762,32 @@
         <translation>「{0}」では顔を追跡しません</translation>
     </message>
     <message>
+        <source>task {0} watches no zones</source>
+        <translation>タスク「{0}」はゾーンを見ません</translation>
+    </message>
+    <message>
+        <source>task {0} counts nobody</source>
+        <translation>タスク「{0}」は人を数えません</translation>
+    </message>
+    <message>
         <source>method {0} has no network</source>
         <translation>{0} はネットワークを使いません</translation>
+    </message>
+    <message>
+        <source>nothing is measured in this run</source>
+        <translation>今回は計測しません</translation>
+    </message>
+    <message>
+        <source>the GPU is being looked for; try again in a few seconds</source>
+        <translation>GPU を探しています。数秒後にもう一度お試しください</translation>
+    </message>
+    <message>
+        <source>no GPU here ({0})</source>
+        <translation>GPU がありません ({0})</translation>
+    </message>
+    <message>
+        <source>{0} runs on the CPU from now on: {1}</source>
+        <translation>{0} は今から CPU で動きます: {1}</translation>
     </message>
     <message>
         <source>no {0} network for task {1} here (there is no card {2}); use --method dis, or another --precision</source>
@@ -611,6 +859,10 @@
     <message>
         <source>motion</source>
         <translation>動き</translation>
+    </message>
+    <message>
+        <source>count</source>
+        <translation>計数</translation>
     </message>
     <message>
         <source>camera motion</source>
@@ -825,6 +1077,10 @@
         <translation>ゾーン {0}</translation>
     </message>
     <message>
+        <source>line {0}</source>
+        <translation>線 {0}</translation>
+    </message>
+    <message>
         <source>{0}: {1} widths/s</source>
         <translation>{0}: 毎秒 {1} 画面幅</translation>
     </message>
@@ -835,6 +1091,10 @@
     <message>
         <source>Drag a rectangle. Del: remove. Esc: done.</source>
         <translation>四角形をドラッグしてください。Del: 削除&#x3000;Esc: 終了</translation>
+    </message>
+    <message>
+        <source>Drag a line; its arrow points in. Del: remove. Esc: done.</source>
+        <translation>ドラッグで線を描きます。矢印が「入」の向きです。Del: 削除、Esc: 終了</translation>
     </message>
 </context>
 </TS>

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config import ConfigError
+from app.motion.lines import Line
 from app.motion.zone_file import load_zones, load_zones_or_none, parse_zones, save_zones
 from app.motion.zones import Zone
 
@@ -34,8 +35,7 @@ def test_zones_come_back_as_they_were(tmp_path: Path) -> None:
     )
 )
 def test_any_json_is_read_or_refused_in_a_sentence(fields: object) -> None:
-    good = {"version": 1, "zones": []}
-    if fields == good:
+    if fields in [{"version": 1, "zones": []}, {"version": 2, "zones": []}]:
         assert parse_zones(fields, Path("zones.json")) == ()
     else:  # a zone by chance would need a name and three good corners
         with pytest.raises(ConfigError, match=r"^zones\.json"):
@@ -52,7 +52,15 @@ def row(**change: object) -> dict[str, object]:
         ([], "expected"),
         ({"version": 1}, "expected"),
         ({"version": 1, "zones": [], "colour": 3}, "and no more"),
-        ({"version": 2, "zones": []}, "version 2 cannot be read"),
+        ({"version": 3, "zones": []}, "version 3 cannot be read"),
+        ({"version": 0, "zones": []}, "version 0 cannot be read"),
+        ({"version": 1, "zones": [{"name": "a", "ends": [[0, 0], [1, 1]]}]}, "zone 1: unknown key 'ends'"),
+        ({"version": 2, "zones": [{"name": "a", "ends": [[0, 0]]}]}, "zone 1: ends is .*, expected two"),
+        ({"version": 2, "zones": [{"name": "a", "ends": [[0, 0], [0, 0]]}]}, "zone 1: line 'a': ends is .*differ"),
+        ({"version": 2, "zones": [{"name": "a", "ends": [[0, 0], [0, 2]]}]}, "zone 1: line 'a': ends is .*shares"),
+        ({"version": 2, "zones": [{"name": "a", "ends": [[0, 0], [0, 1]], "speed": 1}]}, "unknown key 'speed'"),
+        ({"version": 2, "zones": [{"ends": [[0, 0], [0, 1]]}]}, "zone 1: name is missing"),
+        ({"version": 2, "zones": [row(), {"name": "a", "ends": [[0, 0], [0, 1]]}]}, "two zones are called 'a'"),
         ({"version": True, "zones": []}, "version True cannot be read"),
         ({"version": 1, "zones": [3]}, "zone 1: expected a JSON object, found int"),
         ({"version": 1, "zones": [{"name": "a"}]}, "zone 1: corners is missing"),
@@ -70,6 +78,23 @@ def test_what_is_wrong_is_named(tmp_path: Path, fields: object, wanted: str) -> 
     path.write_text(json.dumps(fields))
     with pytest.raises(ConfigError, match=rf"zones\.json.*{wanted}"):
         load_zones(path)
+
+
+def test_lines_and_zones_come_back_in_the_order_drawn(tmp_path: Path) -> None:
+    gate = Line("gate", ((0.25, 0.5), (0.75, 0.5)))
+    save_zones([DOOR, gate, STAIRS], tmp_path / "zones.json")
+    assert load_zones(tmp_path / "zones.json") == (DOOR, gate, STAIRS)
+    assert json.loads((tmp_path / "zones.json").read_text())["version"] == 2
+
+
+def test_a_file_of_version_1_is_read_and_becomes_one_of_version_2(tmp_path: Path) -> None:
+    path = tmp_path / "zones.json"
+    path.write_text(json.dumps({"version": 1, "zones": [row(speed=0.5)]}))
+    zones = load_zones(path)
+    assert zones == (Zone("a", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), speed=0.5),)
+    save_zones(zones, path)
+    assert json.loads(path.read_text())["version"] == 2
+    assert load_zones(path) == zones
 
 
 def test_no_file_is_no_zone(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.frame import FlowOutput, Frame, FrameResult, Motion
+from app.frame import Counting, FlowOutput, Frame, FrameResult, Motion
+from app.motion.counting import Count, CountEvent
+from app.motion.lines import Line
 from app.motion.swipes import Swipe
 from app.motion.zones import Zone, ZoneEvent, ZoneState
 from app.output import events
@@ -247,3 +249,24 @@ def test_fifty_faces_are_one_whole_line(tmp_path: Path) -> None:
     file.close()
     (line,) = (tmp_path / "out.jsonl").read_text().splitlines()
     assert [track["id"] for track in json.loads(line)["tracks"]] == list(range(1, 51))
+
+
+def test_counts_have_their_fields_only_where_something_is_watched() -> None:
+    found = pose_result(0)
+    assert "counting" not in event(found)
+    gate, hall = Line("gate", ((0.0, 0.5), (1.0, 0.5))), Zone("hall", Zone.rectangle(0.0, 0.0, 1.0, 1.0))
+    told = (CountEvent("gate", "enter", 4, 10**9, 9 * 10**8), CountEvent("hall", "exit", 2, 10**9, 8 * 10**8, 1.23456))
+    counts = (Count(gate, entries=1), Count(hall, exits=1, inside=((3, 2.0), (4, 1.0))))
+    output = dataclasses.replace(found.output, counting=Counting(counts, told))
+    written = event(dataclasses.replace(found, output=output))
+    assert faults(SCHEMA, written) == []
+    assert written["counting"] == {
+        "events": [
+            {"name": "gate", "event": "enter", "id": 4, "since_ns": 9 * 10**8},
+            {"name": "hall", "event": "exit", "id": 2, "since_ns": 8 * 10**8, "dwell_s": 1.235},
+        ],
+        "counts": [
+            {"name": "gate", "entries": 1, "exits": 0, "inside": []},
+            {"name": "hall", "entries": 0, "exits": 1, "inside": [3, 4]},
+        ],
+    }

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
+from app.motion.counting import Count
+from app.motion.lines import Line
+from app.motion.zones import Zone
 from app.output.queued_file import OutputError
-from app.output.stats import SCHEMA, VERSION, Display, Run, rss_mb, statistics, write_statistics
+from app.output.stats import SCHEMA, VERSION, Display, Run, statistics, write_statistics
+from app.runtime.machine_load import rss_mb
 from app.runtime.meters import Percentiles
 from app.runtime.pipeline import PipelineMeters
 
@@ -46,6 +51,17 @@ def test_keys_are_those_of_the_contract() -> None:
     assert [list(model) for model in found["models"]] == [["name", "sha256", "ms_p50"]]
     assert (found["schema"], found["version"]) == (SCHEMA, VERSION)
     json.dumps(found, allow_nan=False)
+
+
+def test_counts_are_told_where_something_was_watched() -> None:
+    gate, hall = Line("gate", ((0.0, 0.5), (1.0, 0.5))), Zone("hall", Zone.rectangle(0.0, 0.0, 1.0, 1.0))
+    stays = Count(hall, 4, 2, 1, 1, ((3, 2.0), (4, 1.0)), 2, 1.23456, 2.0)
+    found = statistics(dataclasses.replace(RUN, counts=(Count(gate, 3, 1), stays)), run_meters())
+    dwell = {"n": 2, "mean": 1.235, "longest": 2.0}
+    assert found["counting"] == [
+        {"name": "gate", "entries": 3, "exits": 1},
+        {"name": "hall", "entries": 4, "exits": 2, "appeared": 1, "vanished": 1, "inside": 2, "dwell_s": dwell},
+    ]
 
 
 def test_figures() -> None:

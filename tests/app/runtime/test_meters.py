@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.runtime.meters import Percentiles, Rate, Recent, StageTimes
+from app.runtime.meters import Percentiles, Rate, Recent, StageTimes, stage_cpu_ms, stage_ms
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -103,8 +103,22 @@ def test_stage_times_add_up_within_a_frame(monkeypatch: pytest.MonkeyPatch) -> N
         pass
     with times.stage("detect"):
         pass
-    assert times.take() == {"detect": 9.0, "track": 3.0}
-    assert times.take() == {}
+    spans = times.take()
+    assert [(span.name, span.start_ns) for span in spans] == [("detect", 0), ("track", 10 * MS), ("detect", 20 * MS)]
+    assert stage_ms(spans) == {"detect": 9.0, "track": 3.0}
+    assert times.take() == ()
+
+
+def test_stage_times_know_work_from_waiting() -> None:
+    times = StageTimes()
+    with times.stage("wait"):
+        time.sleep(0.05)
+    with times.stage("work"):
+        end_ns = time.thread_time_ns() + 10 * MS
+        while time.thread_time_ns() < end_ns:
+            pass
+    cpu_ms = stage_cpu_ms(times.take())
+    assert cpu_ms["wait"] < 10.0 <= cpu_ms["work"]
 
 
 def test_stage_that_fails_is_timed_all_the_same() -> None:
@@ -117,7 +131,7 @@ def test_stage_that_fails_is_timed_all_the_same() -> None:
 
     with pytest.raises(RuntimeError):
         fail()
-    assert times.take()["detect"] >= 2.0
+    assert stage_ms(times.take())["detect"] >= 2.0
 
 
 def test_recent_is_the_median_of_the_last_second() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
 from typing import cast
 
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from app.frame import Frame, PoseOutput
 from app.tasks.pose import (
     CUTOFF_PER_SPEED,
     LEAST_BELIEF,
     LOOKS,
+    LOOKS_BETWEEN,
     MIN_CUTOFF_HZ,
     SEEN_SCORE,
     Body,
@@ -71,23 +74,26 @@ class FakePose:
     def __init__(self) -> None:
         self.looks: list[int] = []
         self.boxes: list[Float32] = []
+        self.turned: list[tuple[Float32, float]] = []
         self.last_cycles: Cycles | None = None
         self.xy: Float32 | None = None
         self.score = LOOK
 
-    def __call__(self, image: Image, xyxy: Float32) -> Poses:
+    def __call__(self, image: Image, xyxy: Float32, turn_rad: NDArray[np.float64] | None = None) -> Poses:
         self.looks.append(len(xyxy))
         self.boxes.append(xyxy)
+        if turn_rad is not None:
+            self.turned += zip(xyxy, turn_rad.tolist(), strict=True)
         return poses(xyxy, self.score, None if self.xy is None else np.tile(self.xy, (len(xyxy), 1)))
 
 
 class Scene:
     """A task with its fakes, run frame by frame."""
 
-    def __init__(self, boxes: Float32, detect_every: int = 1) -> None:
+    def __init__(self, boxes: Float32, detect_every: int = 1, view: str = "eye") -> None:
         self.detector, self.pose = FakeDetector(boxes), FakePose()
         self.task = PoseTask(
-            cast(PersonDetector, self.detector), cast(PoseEstimator, self.pose), "cpu", "float", detect_every
+            cast(PersonDetector, self.detector), cast(PoseEstimator, self.pose), "cpu", "float", detect_every, view
         )
         self.n = 0
 
@@ -123,7 +129,7 @@ def test_nobody_and_two_hundred(n: int) -> None:
     outputs = [scene.step() for _ in range(3)]
     assert [len(output.tracks) for output in outputs] == [n] * 3
     assert all(np.isfinite(output.keypoints).all() for output in outputs)
-    assert scene.pose.looks == [min(n, LOOKS)] * 3
+    assert scene.pose.looks == [LOOKS] * (3 if n else 0)
 
 
 def test_in_between_the_prediction_is_looked_at_and_is_no_miss() -> None:
@@ -141,8 +147,50 @@ def test_a_person_who_was_not_found_is_not_looked_at_but_still_shown_a_moment() 
     missed = [scene.step() for _ in range(8)]
     assert [len(output.tracks) for output in missed] == [1] * 5 + [0] * 3  # 0.2 s at 25 frames a second
     assert int(missed[0].tracks.detection_index[0]) == MISSED
-    assert scene.pose.looks == [1] + [0] * 8
+    assert scene.pose.looks == [1, 1]  # the second was under way when the search found nobody
     assert scene.task._bodies == {}
+
+
+def test_a_look_at_somebody_who_turns_out_to_be_hidden_is_dropped() -> None:
+    scene = Scene(at(1))
+    before = scene.step().keypoints[0]
+    scene.detector.boxes = at(0)
+    scene.pose.xy = np.array([[999.0, 999.0]], np.float32)
+    np.testing.assert_allclose(scene.step().keypoints[0], before, atol=1e-3)
+
+
+def test_fewer_are_looked_at_where_nothing_is_searched() -> None:
+    scene = Scene(at(5), detect_every=3)
+    for _ in range(6):
+        scene.step()
+    assert scene.pose.looks == [LOOKS, LOOKS_BETWEEN, LOOKS_BETWEEN] * 2
+
+
+def test_a_look_that_fails_leaves_no_thread() -> None:
+    scene = Scene(at(1))
+    scene.step()
+
+    def fail(image: Image, xyxy: Float32, turn_rad: object) -> Poses:
+        raise ValueError("no network")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakePose, "__call__", lambda self, *given: fail(*given))
+        with pytest.raises(ValueError, match="no network"):
+            scene.step()
+    assert "search" not in [thread.name for thread in threading.enumerate()]
+    assert len(scene.step().tracks) == 1
+
+
+def test_people_below_a_ceiling_camera_are_looked_at_with_their_heads_up() -> None:
+    scene = Scene(np.array([[90, 0, 110, 40], [160, 90, 200, 110], [90, 160, 110, 200]], np.float32), view="top")
+    for _ in range(3):
+        scene.task(Frame(np.zeros((200, 200, 3), np.uint8), scene.n, 0, scene.n * FRAME_NS))
+        scene.n += 1
+    turned = {tuple(box.round().tolist()): turn for box, turn in scene.pose.turned}
+    assert turned[90, 0, 110, 40] == pytest.approx(0.0, abs=1e-3)
+    assert turned[160, 90, 200, 110] == pytest.approx(math.pi / 2, abs=1e-3)
+    assert abs(turned[90, 160, 110, 200]) == pytest.approx(math.pi, abs=1e-3)
+    assert Scene(at(1)).pose.turned == []
 
 
 def test_who_waits_moves_on_with_his_box() -> None:

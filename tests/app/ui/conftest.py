@@ -21,6 +21,7 @@ from app.ui.session import Startup
 from app.ui.window import MainWindow
 from device.errors import BackendUnavailable
 from device.lowbit.machine import open_machine
+from device.vulkan import ADAPTERS
 from tests.app.ui import fakes
 from tests.app.ui.fakes import FakePlan, FakeSource, FakeTask
 
@@ -29,9 +30,11 @@ OpenWindow = Callable[..., MainWindow]
 
 @pytest.fixture(scope="session", autouse=True)
 def _kernels_are_built() -> None:
-    """Else the first window builds them in a thread of its own, which may outlive its test."""
+    """Else the first window builds them, and looks for a GPU, in threads of their own, which may outlive its test."""
     with suppress(BackendUnavailable):
         open_machine()
+    with suppress(BackendUnavailable):
+        ADAPTERS.first()
 
 
 @pytest.fixture(autouse=True)

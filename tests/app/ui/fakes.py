@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,14 +17,19 @@ import numpy as np
 from app.backends import resolve_backend
 from app.build import Networks
 from app.choices import Choice
+from app.compare.pair import Pair
+from app.compare.second_path import SecondPath
 from app.config import Settings
 from app.frame import ExpressionOutput, Frame, FrameResult
 from app.motion.zones import Zone
 from app.output.stats import Display
+from app.output.trace import trace
+from app.runtime.ledger import Ledger
 from app.runtime.meters import StageTimes
 from app.runtime.pipeline import Listeners, NetworkChoice, Pipeline
+from app.runtime.truth_score import TruthScore
 from app.sources.source import EndOfStream, SourceError, SourceLost
-from device.errors import BackendUnavailable
+from device.errors import BackendUnavailable, DeviceTimeout
 from models.results import Image, Tracks
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -100,6 +107,22 @@ class FakeTask:
         return faces(1, (frame.image.shape[1], frame.image.shape[0]))
 
 
+class FakeTwin:
+    """Sees the same faces, with other expressions; fails at precision w1a2 of the simulated accelerator."""
+
+    task = "expression"
+
+    def __init__(self, pair: Pair) -> None:
+        self.times, self.in_use = StageTimes(), NetworkChoice(pair.backend, pair.precision)
+
+    def __call__(self, first: FrameResult[ExpressionOutput]) -> ExpressionOutput:
+        if self.in_use.backend == "fpga-sim":
+            raise DeviceTimeout("the simulated accelerator did not answer; use another backend")
+        with self.times.stage(self.task):
+            prob = np.roll(first.output.prob, 1, axis=1)
+        return ExpressionOutput(first.output.tracks, prob, LABELS)
+
+
 class FakeFile:
     """A recording that is never written."""
 
@@ -133,22 +156,32 @@ class FakePlan:
         """Stand in for `app.build.Program`."""
         if self.error is not None:
             raise self.error
-        self.made.append(FakeProgram(self, settings, listeners, max_frames))
+        self.made.append(FakeProgram(self, settings, networks, listeners, max_frames))
         return self.made[-1]
 
 
 class FakeProgram:
     """Has the methods of `app.build.Program` that the window uses."""
 
-    def __init__(self, plan: FakePlan, settings: Settings, listeners: Listeners, max_frames: int | None) -> None:
+    def __init__(
+        self,
+        plan: FakePlan,
+        settings: Settings,
+        networks: Networks,
+        listeners: Listeners,
+        max_frames: int | None,
+    ) -> None:
         self.settings, self.notice = settings, plan.notice
         self.source, self.task = plan.source(), plan.task()
         self.recorder: FakeFile | None = None
         self.events: FakeFile | None = None
         self.calls: list[tuple[str, ...]] = []
         self.zones: tuple[Zone, ...] = ()
-        self._plan, self._hang = plan, plan.hang
-        self.pipeline = Pipeline(self.source, self.task, listeners, settings.pace, max_frames)
+        self._plan, self._hang, self._listeners = plan, plan.hang, listeners
+        self.second_path: SecondPath | None = None
+        self.truth_score, self.ledger, self.networks = TruthScore(), Ledger(), networks
+        inner = dataclasses.replace(listeners, on_result=self._deliver)
+        self.pipeline = Pipeline(self.source, self.task, inner, settings.pace, max_frames)
 
     def start(self) -> None:
         self.pipeline.start()
@@ -161,11 +194,37 @@ class FakeProgram:
         models = {"expression": f"expression_{precision}.tflite"}
         self.task.in_use = NetworkChoice(resolve_backend(backend, precision), precision, models)
 
+    def preload(self) -> None:
+        """There is nothing to open."""
+
+    def open_second(self, pair: Pair) -> None:
+        if self._plan.refusal is not None:
+            raise BackendUnavailable(self._plan.refusal)
+
+    def compare(self, pair: Pair | None) -> None:
+        second, self.second_path = self.second_path, None
+        if second is not None:
+            second.close()
+        if pair is None:
+            return
+        told = self._listeners
+        self.second_path = SecondPath(FakeTwin(pair), pair, told.on_result, told.on_error, lambda: 0, False)
+
+    def _deliver(self, result: FrameResult[Any]) -> None:
+        second = self.second_path
+        (self._listeners.on_result if second is None else second.offer)(result)
+
     def watch(self, zones: Sequence[Zone]) -> None:
         self.zones = tuple(zones)
 
     def steady(self, is_on: bool) -> None:
         self.calls.append(("steady", str(is_on)))
+
+    def write_trace(self, path: Path) -> None:
+        path.write_text(json.dumps(trace(self.ledger.entries(), (), self.networks.runs())))
+
+    def record_session(self, folder: Path) -> None:
+        self.calls.append(("record_session", str(folder)))
 
     def record(self, path: Path) -> None:
         self.recorder = FakeFile(path)
@@ -181,6 +240,7 @@ class FakeProgram:
         return {"source": self.source.name, "painted": 0 if display is None else display.n_painted}
 
     def close(self) -> None:
+        self.compare(None)
         self.pipeline.stop()
         self.source.close()
         self.stop_recording()

@@ -123,7 +123,7 @@ def test_failed_worker_offers_a_restart(qtbot: QtBot, open_window: OpenWindow, p
 
 def test_failed_recorder_leaves_the_picture_running(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan) -> None:
     window = open_window()
-    window.toggle_recording()
+    window.media.toggle_recording()
     window.session.signals.listeners().on_error("recorder", SourceError("the disk is full; free some space"))
     qtbot.waitUntil(lambda: "disk is full" in window.banner.text)
     assert not window.session.is_recording

@@ -290,7 +290,7 @@ def test_zones_that_cannot_be_kept_hold_and_a_sentence_says_so(
     assert window.banner.text.startswith(f"cannot save the zones to {tmp_path}/file/zones.json: ")
     assert watched(plan) == ["zone 1"]
     drag_shares(window, 0.1, 0.2, 0.1, 0.2)
-    assert window.banner.text == "That is too small for a zone: drag a larger rectangle."
+    assert window.banner.text == "That is too small: drag further."
 
 
 def test_another_task_draws_no_zones(qtbot: QtBot, open_flow: OpenFlow) -> None:
@@ -298,9 +298,11 @@ def test_another_task_draws_no_zones(qtbot: QtBot, open_flow: OpenFlow) -> None:
     press(qtbot, window, "E")
     press(qtbot, window, "1")
     assert not window.motion.editor.is_on
-    for name in ("toggle_zones", "remove_zone", "remove_zones", "toggle_pages"):
+    reasons = dict.fromkeys(("toggle_zones", "remove_zone", "remove_zones"), "task expression watches no zones")
+    reasons |= {"toggle_pages": "task expression draws no flow", "toggle_lines": "task expression counts nobody"}
+    for name, reason in reasons.items():
         action = window.menus.actions[name]
-        assert (action.isEnabled(), action.toolTip()) == (False, "task expression draws no flow")
+        assert (action.isEnabled(), action.toolTip()) == (False, reason)
     assert window.menus.actions["toggle_steady"].isEnabled()
 
 

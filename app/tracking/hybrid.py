@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SORT in every frame, and a look at people only where boxes alone leave a doubt about who is who.
+
+A doubt is a box that two tracks are about equally near to or the other way round, a match with little overlap or
+after a gap, and a new box where somebody was lost who can have reached it (app.tracking.motion_gate). Only these boxes
+are embedded, and the people they may be, within a budget; similarity then counts beside overlap in the assignment,
+refuses what cannot be, and gives a new box the number of the lost person it shows. Of everybody else only the
+newest picture is kept, to be embedded if it is ever asked for. Each of these decisions keeps its reasons
+(app.tracking.why). Lost people are remembered longer than SORT does, but found again by their looks only.
+
+Without pictures there is nothing to compare, and the tracks are those of `Sort` to the last bit. Appearance beside
+SORT in every frame: Wojke et al., "Simple Online and Realtime Tracking with a Deep Association Metric", 2017
+(arXiv:1703.07402); this is that with most of the embedding left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.tracking.assignment import Float64, Index, assign
+from app.tracking.doubt import Ask, close_races, hidden_shares
+from app.tracking.gallery import Embedder, Gallery, snapshot_of
+from app.tracking.motion_gate import motion_distances
+from app.tracking.person import HybridSettings, Person
+from app.tracking.sort import Sort, SortSettings
+from app.tracking.why import Candidate, Why
+from models.results import Detections, Float32, Image, Tracks
+
+Bools = NDArray[np.bool_]
+
+
+class Hybrid(Sort):
+    """Tracker of one stream. Without `embedder`, or for frames without `show`, it is `Sort`. One thread at a time."""
+
+    def __init__(
+        self,
+        settings: SortSettings | None = None,
+        hybrid: HybridSettings | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
+        super().__init__(settings)
+        self.use = hybrid or HybridSettings()
+        self.n_embedded = 0
+        """Boxes embedded so far."""
+        self._embedder = embedder
+        self._image: Image | None = None
+        self._people: dict[int, Person] = {}  # by the serial of the track
+        self._tokens = self.use.burst
+        self._frame_ns = 0
+        self._vectors: dict[bytes, Float32] = {}  # of this frame, by the box
+        self._refused: dict[bytes, Candidate] = {}  # the lost person that a new box was most like, by the box
+        self._rivals: dict[int, tuple[float, int, float]] = {}  # own overlap, serial and overlap of the next best track
+
+    def show(self, image: Image) -> None:
+        """Give the picture (H, W, 3) RGB of the next `update`; it is not kept beyond that."""
+        self._image = image
+
+    def update(self, detections: Detections, t_ns: int) -> Tracks:
+        """As `Sort.update`; numbers of lost people may come back."""
+        self._frame_ns = t_ns
+        self._vectors, self._refused, self._rivals = {}, {}, {}
+        self._tokens = min(self.use.burst, self._tokens + self.use.budget)
+        try:
+            return super().update(detections, t_ns)
+        finally:
+            self._image = None
+
+    def whys(self, tracks: Tracks) -> tuple[Why, ...]:
+        """Return why each of `tracks`, as the last call gave them, has its number; in their order."""
+        serials = dict(zip(self._book["track_id"].tolist(), self._book["serial"].tolist(), strict=True))
+        return tuple(self._why(number, serials[number]) for number in tracks.track_id.tolist())
+
+    @property
+    def n_known(self) -> int:
+        """Tracks remembered, lost ones too."""
+        return len(self._people)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of all galleries."""
+        return sum(person.gallery.n_bytes for person in self._people.values())
+
+    # What is remembered.
+
+    def _is_remembered(self) -> Bools:
+        """Keep people with a number for longer than SORT, where they can be known again, but not too many."""
+        young = super()._is_remembered()
+        if self._embedder is None:
+            return young
+        age_ns = self._clock_ns - self._book["seen_ns"]
+        lost = np.flatnonzero(~young & (self._book["track_id"] > 0) & (age_ns <= self.use.lost_s * 1e9))
+        young[lost[age_ns[lost].argsort(kind="stable")][: self.use.most_lost]] = True
+        return young
+
+    def _forget(self, keep: Bools) -> None:
+        for serial in self._book["serial"][~keep].tolist():
+            self._people.pop(serial)
+        super()._forget(keep)
+
+    def _begin(self, xyxy: Float64, score: Float64, source: Index) -> None:
+        n_before = len(self._book)
+        super()._begin(xyxy, score, source)
+        for serial, box in zip(self._book["serial"][n_before:].tolist(), xyxy, strict=True):
+            person = self._people[serial] = Person(Gallery(self.use.n_vectors), decided_ns=self._frame_ns)
+            person.runner_up = self._refused.get(box.tobytes())
+            person.is_judged = person.runner_up is not None
+            self._remember(person, box)
+
+    def _correct(self, rows: Index, xyxy: Float64, score: Float64, source: Index) -> None:
+        super()._correct(rows, xyxy, score, source)
+        for row, box in zip(rows.tolist(), xyxy, strict=True):
+            self._remember(self._person(row), box)
+
+    def _remember(self, person: Person, box: Float64) -> None:
+        """Keep how a person looks in this frame: the vector where there is one, else the picture."""
+        vector = self._vectors.get(box.tobytes())
+        if vector is not None:
+            person.gallery.add(vector, self._clock_ns)
+        elif self._image is not None and self._embedder is not None:
+            picture = snapshot_of(self._image, box, self._clock_ns)
+            if picture is not None:
+                person.gallery.keep(picture)
+
+    def _person(self, row: int) -> Person:
+        return self._people[int(self._book["serial"][row])]
+
+    # Who is who.
+
+    def _overlaps(self, xyxy: Float64) -> Float64:
+        overlap = super()._overlaps(xyxy)
+        overlap[~super()._is_remembered()] = 0.0  # whom SORT would have given up is not found by place
+        return overlap
+
+    def _match_sure(self, overlap: Float64, possible: Bools, xyxy: Float64, sure: Bools) -> tuple[Index, Index]:
+        similarity = np.full(overlap.shape, np.nan)
+        distance = np.full(overlap.shape, np.inf)
+        if self._embedder is None or self._image is None:
+            rows, columns = assign(overlap, possible)
+        else:
+            near = np.where(possible, overlap, 0.0)
+            lost = self._lost_nearby(near, xyxy, sure, distance)
+            self._look(self._asks(near, lost), near, xyxy, similarity)
+            rows, columns = self._assign(overlap, possible, similarity)
+            rows, columns = self._found_again(rows, columns, np.where(lost, similarity, np.nan), distance, xyxy)
+        self._note(rows, columns, overlap, similarity, distance)
+        return rows, columns
+
+    def _lost_nearby(self, near: Float64, xyxy: Float64, sure: Bools, distance: Float64) -> Bools:
+        """Return which lost people (N, M) a box may show that is nobody's or that of a track without a number.
+
+        Writes the Mahalanobis distances of these pairs into `distance`.
+        """
+        book = self._book
+        lost = np.flatnonzero((book["detection"] < 0) & (book["track_id"] > 0))
+        is_stranger = np.array([not p.is_judged for p in map(self._person, range(len(book)))]) & (book["track_id"] == 0)
+        is_new = sure & ((near.max(axis=0) == 0.0) | is_stranger[near.argmax(axis=0)])
+        is_new &= hidden_shares(xyxy, xyxy) < self.use.covered
+        new, out = np.flatnonzero(is_new), np.zeros(near.shape, bool)
+        if len(lost) and len(new):
+            missed_s = (self._clock_ns - book["seen_ns"]) * 1e-9
+            distance[:, new] = motion_distances(self._filters, missed_s, xyxy[new])
+            distance[book["detection"] >= 0] = np.inf
+            nearest = distance[np.ix_(lost, new)].argsort(axis=0, kind="stable")[: self.use.most_compared]
+            out[lost[nearest], new[None]] = True
+            out &= np.isfinite(distance)
+        return out
+
+    def _asks(self, near: Float64, lost: Bools) -> list[Ask]:
+        """Return the boxes in doubt with the tracks they may be, the most urgent first."""
+        missed = self._clock_ns - self._book["seen_ns"] > self.use.missed_s * 1e9
+        best = near.max(axis=0)
+        urgency = close_races(near, self.use.close_race)
+        low = (best > 0.0) & (best < self.use.low_overlap)
+        urgency[low] = np.minimum(urgency[low], self.use.close_race / 2)
+        urgency[(near[missed] > 0.0).any(axis=0)] = 0.0
+        urgency[lost.any(axis=0)] = -1.0
+        if self.use.is_thorough:
+            urgency = np.minimum(urgency, 1.0)
+        candidates = (near > 0.0) | lost
+        order = np.argsort(urgency, kind="stable")
+        return [Ask(int(k), np.flatnonzero(candidates[:, k])) for k in order if np.isfinite(urgency[k])]
+
+    def _look(self, asks: list[Ask], near: Float64, xyxy: Float64, similarity: Float64) -> None:
+        """Embed what the budget allows and write similarities (N, M) where both sides are known."""
+        asked = {ask.column for ask in asks}
+        for ask in asks:
+            people = [(row, self._person(row)) for row in ask.rows.tolist()]
+            people = [(row, person) for row, person in people if person.gallery.is_useful]
+            if not people and not self.use.is_thorough:
+                continue
+            rivals = np.flatnonzero((near[ask.rows] > 0.0).any(axis=0)).tolist()  # the other boxes of the same tracks
+            columns = [ask.column, *(k for k in rivals if k != ask.column and k in asked)]
+            columns = [k for k in columns if xyxy[k].tobytes() not in self._vectors]
+            if self._afford(columns, [person for _, person in people], xyxy):
+                for row, person in people:
+                    for k in {ask.column, *rivals}:
+                        vector = self._vectors.get(xyxy[k].tobytes())
+                        if vector is not None:
+                            similarity[row, k] = person.gallery.similarity(vector)
+
+    def _afford(self, columns: list[int], people: list[Person], xyxy: Float64) -> bool:
+        """Embed boxes and the people they are compared with, if the budget reaches."""
+        embedder, image = self._embedder, self._image
+        if embedder is None or image is None:
+            return False
+        fresh_ns = self._clock_ns - round(self.use.fresh_s * 1e9)
+        stale = [person for person in people if person.gallery.is_stale(fresh_ns)]
+        cost = len(columns) + len(stale)
+        if cost > self._tokens:
+            return False
+        self._tokens -= cost
+        self.n_embedded += cost
+        for person in stale:
+            person.gallery.embed(embedder)
+        if columns:
+            vectors = embedder(image, xyxy[columns].astype(np.float32))
+            self._vectors |= {xyxy[k].tobytes(): vector for k, vector in zip(columns, vectors, strict=True)}
+        return True
+
+    def _assign(self, overlap: Float64, possible: Bools, similarity: Float64) -> tuple[Index, Index]:
+        """Assign by overlap and similarity; what was not looked at counts as neither like nor unlike."""
+        use = self.use
+        known = np.where(np.isnan(similarity), use.neutral_similarity, similarity)
+        affinity = np.maximum(overlap + use.weight * (known - use.neutral_similarity), 1e-6)
+        return assign(affinity, possible & (known >= use.reject_similarity))
+
+    def _found_again(
+        self, rows: Index, columns: Index, similarity: Float64, distance: Float64, xyxy: Float64
+    ) -> tuple[Index, Index]:
+        """Give boxes to the lost people they show, before tracks that have no number yet."""
+        likeness = np.nan_to_num(similarity)
+        likeness[rows[self._book["track_id"][rows] > 0]] = 0.0
+        likeness[:, columns[self._book["track_id"][rows] > 0]] = 0.0
+        again, where = assign(likeness, likeness >= self.use.take_similarity)
+        for k in np.flatnonzero(likeness.any(axis=0)).tolist():
+            best = int(likeness[:, k].argmax())
+            self._refused[xyxy[k].tobytes()] = self._candidate(best, likeness[best, k], distance[best, k], None)
+        for row, k in zip(rows.tolist(), columns.tolist(), strict=True):
+            if xyxy[k].tobytes() in self._refused and not self._book["track_id"][row]:
+                self._person(row).is_judged, self._person(row).runner_up = True, self._refused[xyxy[k].tobytes()]
+        stays = ~np.isin(columns, where)
+        return np.concatenate([rows[stays], again]), np.concatenate([columns[stays], where])
+
+    # Reasons.
+
+    def _candidate(self, row: int, appearance: float, motion: float, overlap: float | None) -> Candidate:
+        return Candidate(
+            int(self._book["track_id"][row]),
+            None if np.isnan(appearance) else round(float(appearance), 4),
+            round(float(motion), 3) if np.isfinite(motion) else None,
+            None if overlap is None else round(float(overlap), 4),
+        )
+
+    def _note(self, rows: Index, columns: Index, overlap: Float64, similarity: Float64, distance: Float64) -> None:
+        """Keep why each of the matched tracks got its box, with the next best track."""
+        serials = self._book["serial"].tolist()
+        for row, k in zip(rows.tolist(), columns.tolist(), strict=True):
+            others = overlap[:, k].copy()
+            others[row] = -1.0
+            rival = int(others.argmax())
+            own = float(overlap[row, k])
+            self._rivals[serials[row]] = own, serials[rival] if others[rival] > 0.0 else 0, float(others[rival])
+            if np.isnan(similarity[row, k]):
+                continue
+            worth = np.where(np.isnan(similarity[:, k]), -1.0, similarity[:, k])
+            worth[row] = -1.0
+            other = int(worth.argmax())
+            winner = self._candidate(row, similarity[row, k], distance[row, k], own)
+            second = self._candidate(other, worth[other], distance[other, k], overlap[other, k])
+            decision = "found_again" if own == 0.0 else "appearance"
+            runner_up = second if worth[other] >= 0.0 else None
+            if decision == "found_again" or self._person(row).decision != "found_again" or runner_up is not None:
+                self._person(row).decide(decision, self._frame_ns, winner, runner_up)
+
+    def _why(self, number: int, serial: int) -> Why:
+        """Return the last decision with the overlaps of this frame."""
+        person = self._people[serial]
+        winner, runner_up = replace(person.winner or Candidate(number), track_id=number, overlap=None), person.runner_up
+        if serial in self._rivals:
+            own, rival, rival_overlap = self._rivals[serial]
+            winner = replace(winner, overlap=round(own, 4))
+            numbers = dict(zip(self._book["serial"].tolist(), self._book["track_id"].tolist(), strict=True))
+            other = numbers.get(rival, 0)
+            if other and (runner_up is None or runner_up.track_id == other):
+                runner_up = replace(runner_up or Candidate(other), overlap=round(rival_overlap, 4))
+        return Why(number, person.decision, person.decided_ns, winner, runner_up)
