@@ -88,7 +88,7 @@ def described(person: Image) -> Float32:
 
 def counted(bins: NDArray[np.intp], weight: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:
     """Return the weighted histogram (stripes, bins) of the bin of every pixel (64 * 32,)."""
-    flat = np.bincount(STRIPE * n_bins + bins, weight, N_STRIPES * n_bins)
+    flat: NDArray[np.float64] = np.bincount(STRIPE * n_bins + bins, weight, N_STRIPES * n_bins).astype(np.float64)
     return flat.reshape(N_STRIPES, n_bins)
 
 

@@ -34,10 +34,21 @@ class Recipe(training.Recipe):
 RECIPES = {
     Precision.FLOAT: Recipe(),
     Precision.W1A2: Recipe(
-        precision=Precision.W1A2, learning_rate=2e-3, weight_decay=0.0, warmup_epochs=1.0, mixup=0.1, dropout=0.1
+        precision=Precision.W1A2,
+        learning_rate=2e-3,
+        final_rate=0.2,
+        weight_decay=0.0,
+        warmup_epochs=1.0,
+        mixup=0.1,
+        dropout=0.1,
+        ema_decay=0.9995,
     ),
 }
-"""A w1a2 network starts from the weights of its float twin and needs less to keep it from learning by heart."""
+"""A w1a2 network starts from the weights of its float twin and needs less to keep it from learning by heart.
+
+Its signs go on flipping: of one run of 40 epochs a slow average (0.9995 a step, nine epochs) reached 67.85 % on PublicTest
+and 66.9 % on its clean rows, the faster one of the float network (0.998) 67.57 and 66.3.
+"""
 
 
 def predict(net: nn.Module, image: Tensor) -> Tensor:
