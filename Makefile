@@ -83,11 +83,13 @@ synth: $(FPGA) ## estimated area on the Cyclone V, module by module, and a route
 bundle: $(RUN) ## several low-bit networks into one arena: ARGS="expression -o out/demo.bundle"
 	$(PY) -m models.convert.bundle $(ARGS)
 
-.PHONY: bench soak golden count translations
+.PHONY: bench soak crowd golden count translations
 bench: $(DEV) ## speed beside a peer, association rate; writes out/bench.json
 	$(PY) -m app.bench --peers --json out/bench.json $(ARGS)
 soak: $(DEV) ## ten minutes on the demo: memory must not grow
 	$(PY) -m app.bench.soak $(ARGS)
+crowd: $(DEV) ## an hour of a made-up crowd through the hybrid tracker, faster than real time; memory must stay level
+	$(PY) -m app.bench.crowd $(ARGS)
 golden: $(DEV) ## record the golden files again
 	PYTHONPATH=. $(PY) tests/data/record_faces.py
 	$(PY) -m tests.device.lowbit.golden

@@ -58,14 +58,13 @@ class Program:
     ) -> None:
         if settings.task not in BUILT_TASKS:
             raise ConfigError(f"task {settings.task} is not part of this version; use --task {'|'.join(BUILT_TASKS)}")
-        if settings.tracker != "sort":
-            raise ConfigError(f"tracker {settings.tracker} is not part of this version; use --tracker sort")
         self.settings, self.networks = settings, networks
         self._listeners, self._annotate = listeners, annotate
         self._recorder: QueuedFile | None = None
         self._events: QueuedFile | None = None
         self._session: SessionRecording | None = None
         self._second: SecondPath | None = None
+        self._stopped_second: SecondPath | None = None
         self._preloading: threading.Thread | None = None
         self._is_closing = threading.Event()
         self.truth_score, self.ledger = TruthScore(), Ledger()
@@ -98,12 +97,15 @@ class Program:
         elif isinstance(self.task, PoseTask):
             pose = self.networks.choose_pose(settings.backend, settings.precision)
             self.task.select(pose, pose.backend_name, settings.precision)
+            if settings.tracker != self.settings.tracker:
+                self.task.follow_with(settings.tracker)
         else:
             network = self.networks.choose_expression(settings.backend, settings.precision)
             self.task.select(network, network.backend_name, settings.precision)
             if settings.camera_motion != self.settings.camera_motion:
                 self.task.follow_camera(new_camera(settings))
-        chosen = {name: getattr(settings, name) for name in ("backend", "precision", "method", "camera_motion")}
+        names = ("backend", "precision", "method", "camera_motion", "tracker")
+        chosen = {name: getattr(settings, name) for name in names}
         self.settings = dataclasses.replace(self.settings, **chosen)
 
     def compare(self, pair: Pair | None) -> None:
@@ -113,13 +115,15 @@ class Program:
         """
         second, self._second = self._second, None
         if second is not None:
-            second.close()
+            second.stop()
+            self._stopped_second = second
         if pair is None:
             return
         twin, is_every_frame = new_twin(self.settings.task, pair, self.networks.second()), self.settings.pace == "max"
-        inner = self._listeners
-        dropped = partial(getattr, self.pipeline, "dropped")
-        self._second = SecondPath(twin, pair, inner.on_result, inner.on_error, dropped, is_every_frame)
+        told, dropped = self._listeners, partial(getattr, self.pipeline, "dropped")
+        self._second = SecondPath(
+            twin, pair, told.on_result, told.on_error, dropped, is_every_frame, self._stopped_second
+        )
 
     def open_second(self, pair: Pair) -> None:
         """Open what `compare` will use, which may take a while; any thread. Raises AppError."""
@@ -253,8 +257,9 @@ class Program:
                 outputs.callback(self._session.close, self.networks.files())
             outputs.callback(self.stop_recording)
             outputs.callback(self._stop_pipeline)
-            if self._second is not None:  # first: the inference thread may be waiting for it
-                self._second.close()
+            for second in (self._second, self._stopped_second):  # first: the inference thread may be waiting for it
+                if second is not None:
+                    second.close()
 
     def _stop_pipeline(self) -> None:
         self.pipeline.stop()

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from app.backends import PRECISIONS_OF, backend_reason, network_reason, resolve_backend
 from app.chosen_task import BUILT_TASKS, CLASSICAL_METHODS
 from app.compare.pair import Pair
-from app.config import BACKENDS, CAMERA_MOTIONS, METHODS, PRECISIONS, TASKS, Settings
+from app.config import BACKENDS, CAMERA_MOTIONS, METHODS, PRECISIONS, TASKS, TRACKERS, Settings
 from app.sources.camera import list_cameras
 
 CAMERA_MOTION_LABELS = {"none": "camera stands still", "lk": "camera is moved (Lucas-Kanade)"}
+
+TRACKER_LABELS = {"sort": "by place (SORT)", "hybrid": "by place, by looks in doubt (hybrid)"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ def method_choices(settings: Settings) -> list[Choice]:
         return [Choice(m, m, f"task {settings.task} has no choice of method") for m in METHODS]
     reasons = dict.fromkeys(METHODS) | {"net": _reason_now("flow", settings.backend, settings.precision)}
     return [Choice(m, m, reasons[m]) for m in METHODS]
+
+
+def tracker_choices(settings: Settings) -> list[Choice]:
+    """Return what can number people."""
+    reason = None if settings.task == "pose" else f"task {settings.task} tracks no people"
+    return [Choice(t, TRACKER_LABELS[t], reason) for t in TRACKERS]
 
 
 def camera_motion_choices(settings: Settings) -> list[Choice]:

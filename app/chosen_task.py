@@ -42,7 +42,8 @@ def new_task(settings: Settings, networks: Networks) -> ExpressionTask | FlowTas
         pose = networks.choose_pose(settings.backend, settings.precision)
         search = person_search(networks.person_detector(), settings.view)
         every = settings.detect_every
-        return PoseTask(search, pose, pose.backend_name, settings.precision, every, settings.view)
+        tracker = settings.tracker
+        return PoseTask(search, pose, pose.backend_name, settings.precision, every, settings.view, tracker)
     network = networks.choose_expression(settings.backend, settings.precision)
     task = ExpressionTask(new_face_finder(networks), network, network.backend_name, settings.precision)
     task.follow_camera(new_camera(settings))

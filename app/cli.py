@@ -102,7 +102,11 @@ def parser() -> argparse.ArgumentParser:
         choices=config.METHODS,
         help="of task flow: its network, or DIS, Farneback, Lucas-Kanade, which use neither --precision nor --backend",
     )
-    out.add_argument("--tracker", choices=config.TRACKERS, help="what numbers the boxes")
+    out.add_argument(
+        "--tracker",
+        choices=config.TRACKERS,
+        help="of task pose: hybrid also looks at people where boxes leave a doubt who is who",
+    )
     out.add_argument(
         "--camera-motion",
         choices=config.CAMERA_MOTIONS,
@@ -129,6 +133,12 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--roi", metavar="X,Y,W,H", help="use this part of the picture only, in shares of it")
     out.add_argument("--steady", action="store_true", default=None, help="show and record a steadied picture")
+    add_run_flags(out)
+    return out
+
+
+def add_run_flags(out: argparse.ArgumentParser) -> None:
+    """Add the flags of a run: what it writes, what it looks at, where its settings are."""
     out.add_argument("--headless", action="store_true", help="no window: for servers, scripts and tests")
     out.add_argument("--frames", type=count, metavar="N", help="end after N captured frames")
     out.add_argument("--pace", choices=config.PACES, help="max: every frame in order, as fast as possible")
@@ -169,7 +179,6 @@ def parser() -> argparse.ArgumentParser:
         "at first use, --headless only with this flag: a script always gets the same); with --list: of every task",
     )
     out.add_argument("--verbose", action="store_true", help="log what is chosen and why")
-    return out
 
 
 def replay_parser() -> argparse.ArgumentParser:
@@ -220,7 +229,7 @@ def parse_replay(arguments: list[str]) -> Command:
 def parse(arguments: list[str] | None = None) -> Command:
     """Return the command; wrong usage ends the process with code 2.
 
-    Raises ConfigError for a broken --config FILE, ReplayError for a broken session.
+    Raises ConfigError for a broken --config FILE or a tracker that the task has not, ReplayError for a broken session.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["replay"]:
@@ -236,6 +245,10 @@ def parse(arguments: list[str] | None = None) -> Command:
     names = [field.name for field in dataclasses.fields(Settings)]
     flags = {name: getattr(given, name) for name in names if getattr(given, name, None) is not None}
     settings = dataclasses.replace(stored, **flags)
+    if given.tracker == "hybrid" and settings.task != "pose":
+        raise ConfigError(
+            f"--tracker hybrid: task {settings.task} follows nobody by looks; add --task pose, or use --tracker sort"
+        )
     return Command(
         settings=settings,
         settings_path=path,

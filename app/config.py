@@ -49,7 +49,7 @@ class Settings:
     precision: str = "float"
     backend: str = "auto"
     method: str = "net"  # of task flow; only "net" has a network, so precision and backend count for it alone
-    tracker: str = "sort"
+    tracker: str = "sort"  # of task pose; faces are always followed by SORT
     pace: Literal["realtime", "max"] = "realtime"
     lang: str = "en"
     mirror: bool = False

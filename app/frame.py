@@ -13,6 +13,7 @@ from app.motion.counting import Count, CountEvent
 from app.motion.swipes import Swipe
 from app.motion.zones import ZoneEvent, ZoneState
 from app.runtime.meters import Span
+from app.tracking.why import Why
 from device.array import expect_array
 from device.backend import Cycles
 from models.results import N_KEYPOINTS, Flow, Image, Tracks
@@ -91,11 +92,14 @@ class PoseOutput:
     keypoints: NDArray[np.float32]  # (N, 17, 3): x px, y px, score 0..1
     labels: tuple[str, ...]  # 17 names
     counting: Counting = Counting()
+    whys: tuple[Why, ...] = ()  # row by row why the tracks have their numbers; () = the tracker does not say
 
     def __post_init__(self) -> None:
         expect_array("PoseOutput.keypoints", self.keypoints, (len(self.tracks), N_KEYPOINTS, 3), "float32")
         if len(self.labels) != N_KEYPOINTS:
             raise ValueError(f"PoseOutput.labels: expected {N_KEYPOINTS} names, got {len(self.labels)}")
+        if self.whys and len(self.whys) != len(self.tracks):
+            raise ValueError(f"PoseOutput.whys: expected none or {len(self.tracks)}, got {len(self.whys)}")
 
 
 @dataclass(frozen=True, eq=False)

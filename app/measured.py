@@ -42,7 +42,7 @@ MOST_S = 20.0
 
 @dataclass(frozen=True)
 class Row:
-    """One network on one backend; `ms` is of one run (see `quiet`), None where it cannot be used, and `note` says why."""
+    """One network on one backend; `ms` is of a run (see `quiet`), None where it cannot be used, and `note` says why."""
 
     task: str
     precision: str

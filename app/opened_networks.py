@@ -247,11 +247,22 @@ class Networks:
         with self.lock:
             return [{"name": card.name, "sha256": card.sha256} for card, _ in self._opened]
 
+    def times_now(self) -> dict[str, dict[str, float]]:
+        """Return the median ms of the last second by card and backend, of the networks that have run in it."""
+        since_ns, found = time.perf_counter_ns() - RECENT_NS, dict[str, dict[str, float]]()
+        with self.lock:
+            opened = list(self._opened)
+        for card, timed in opened:
+            ms = timed.ms_p50(since_ns)
+            if ms > 0:
+                found.setdefault(card.name, {})[timed.name] = ms
+        return found
+
     def runs(self) -> Runs:
         """Return what finds the remembered runs of all networks by time."""
         with self.lock:
             opened = list(self._opened)
-        found = sorted((begin, end, card.name) for card, timed in opened for begin, end in timed.runs())
+        found = sorted(run for card, timed in opened for run in timed.runs(card.name))
 
         def between(begin_ns: int, end_ns: int) -> list[Span]:
             first = bisect.bisect_left(found, (begin_ns, 0, ""))

@@ -77,6 +77,20 @@ class Counted(Protocol):
         """Of the last run, None before the first."""
 
 
+PARTS = ("first layer", "inner layers", "last layer")
+Parts = tuple[tuple[str, int, int], ...]
+"""Of one run: name of `PARTS`, begin and end (time.perf_counter_ns)."""
+
+
+@runtime_checkable
+class Parted(Protocol):
+    """What a backend has besides where it knows when the parts of its network ran; any thread may ask."""
+
+    @property
+    def last_parts(self) -> Parts:
+        """Of the last run, empty before the first."""
+
+
 def check_inputs(specs: tuple[TensorSpec, ...], inputs: Tensors) -> None:
     """Raise ValueError unless `inputs` holds exactly the tensors of `specs`."""
     expected = {spec.name for spec in specs}

@@ -116,7 +116,7 @@ def chosen_arithmetic() -> str:
 
 def probe_gpu(wait: bool = True) -> str:
     """Return which GPU runs the networks here, and in which arithmetic; raises BackendUnavailable."""
-    arithmetic = chosen_arithmetic()
+    arithmetic = {"f32": "f32", "f16": "f16 where it has that"}[chosen_arithmetic()]
     return f"{ADAPTERS.first(wait)}; {arithmetic}"
 
 

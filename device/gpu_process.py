@@ -139,9 +139,7 @@ def refusal(name: str, log: str, answer: str) -> str:
     What it says of the operators is only in its log.
     """
     if any(words in log for words in NO_ADAPTER):
-        return (
-            "no GPU that LiteRT can use here (its WebGPU found no Vulkan adapter with what it needs); use --backend cpu"
-        )
+        return "backend gpu finds no GPU that LiteRT can use (its WebGPU: no adapter); use --backend auto"
     counts = COUNTS.search(log)
     if counts is None:
         return f"the GPU driver refuses {name} ({one_line(answer)}); use --backend cpu"

@@ -106,6 +106,7 @@ def serve(control: Connection, memory: mmap.mmap, make: Callable[[], Driver]) ->
     targets = {spec.name: array for spec, array in zip(outputs, shared[len(inputs) :], strict=True)}
     try:
         driver = bounded(make)
+        stop_logging()
         control.send_bytes(b"")
         while True:
             control.recv_bytes()
@@ -117,6 +118,12 @@ def serve(control: Connection, memory: mmap.mmap, make: Callable[[], Driver]) ->
         return
     except Exception as error:  # noqa: BLE001  (whatever a driver raises is its reason)
         control.send_bytes(f"{type(error).__name__}: {error}".encode())
+
+
+def stop_logging() -> None:
+    """Drop what the driver says from now on: its log is read only where it does not build, and could fill a disk."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (a descriptor is wanted, not a path)
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
 
 
 def bounded(step: Callable[[], R]) -> R:

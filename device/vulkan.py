@@ -96,15 +96,19 @@ def look() -> Adapter | BackendUnavailable:
         process.kill()
         with suppress(subprocess.TimeoutExpired):
             process.wait(1)
-        return BackendUnavailable(f"no GPU here (the Vulkan driver hangs: no answer within {LIMIT_S:g} s)")
+        return refusal(f"the Vulkan driver hangs: no answer within {LIMIT_S:g} s")
     except ValueError:
-        return BackendUnavailable(f"no GPU here (the Vulkan driver ended its process with {process.returncode})")
+        return refusal(f"the Vulkan driver ended its process with {process.returncode}")
     finally:
         if process.stdout is not None:
             process.stdout.close()
     if isinstance(found, str):
-        return BackendUnavailable(f"no GPU here ({found})")
+        return refusal(found)
     return min((Adapter(*each) for each in found), key=lambda adapter: adapter.is_software)
+
+
+def refusal(reason: str) -> BackendUnavailable:
+    return BackendUnavailable(f"backend gpu finds no GPU here ({reason}); use --backend auto")
 
 
 class InstanceInfo(ctypes.Structure):

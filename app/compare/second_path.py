@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,11 +51,16 @@ class SecondPath:
         on_error: OnError,
         dropped: Callable[[], int],
         is_every_frame: bool,
+        after: SecondPath | None = None,
     ) -> None:
-        """`deliver` is given every result that is to be shown; `dropped` counts the frames the first path lost."""
+        """`deliver` is given every result that is to be shown; `dropped` counts the frames the first path lost.
+
+        `after` is one that was told to stop: its networks may be the same, so its end is waited for, not here.
+        """
         self.pair, self.figures = pair, CompareFigures()
         self._twin, self._deliver, self._dropped = twin, deliver, dropped
-        self._is_every_frame = is_every_frame
+        self._is_every_frame, self._after = is_every_frame, after
+        self._is_stopping = threading.Event()
         self._pending: Mailbox[FrameResult[Any]] = InOrder() if is_every_frame else Latest()
         self._last: FrameResult[Any] | None = None
         self._busy_since_ns = 0
@@ -85,16 +91,24 @@ class SecondPath:
         """Backend and precision of the second path, as really used."""
         return self._twin.in_use.backend, self._twin.in_use.precision
 
+    def stop(self) -> None:
+        """Ask the thread to end, after the frame it is at; returns at once."""
+        self._is_stopping.set()
+        self._worker.stop()
+        self._pending.close()
+
     def close(self, is_now: bool = True) -> None:
         """End the thread: now, or after what is waiting. Raises TimeoutError when it hangs."""
         if is_now:
-            self._worker.stop()
-            self._pending.close()
+            self.stop()
         else:
             self._pending.finish()
         self._worker.join(CLOSE_TIMEOUT_S)
 
     def _compare_one(self) -> None:
+        if self._after is not None:
+            self._after.close()
+            self._after = None
         first = self._pending.get()
         self._busy_since_ns = begun_ns = time.monotonic_ns()
         output = self._twin(first)
@@ -126,4 +140,4 @@ class SecondPath:
         else:
             self._pause_s = self._pause_s / 2 if self._pause_s > SHORTEST_PAUSE_S else 0.0
         if self._pause_s > 0:
-            time.sleep(self._pause_s)
+            self._is_stopping.wait(self._pause_s)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from app.config import BACKENDS, METHODS, PRECISIONS, TRACKERS
+from app.config import BACKENDS, METHODS, PRECISIONS, TRACKERS, VIEWS
 from app.evaluate.camera_track import CAMERA_MOTIONS
 from app.evaluate.expression import evaluate_expression
 from app.evaluate.faces import evaluate_faces
@@ -35,6 +35,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--passes", type=int, choices=range(1, 5), default=1, help="flow: net, above 1 in tiles too")
     parser.add_argument("--detections", type=Path, metavar="PATH", help="track: detections of another folder")
     parser.add_argument("--camera-motion", choices=CAMERA_MOTIONS, default="none", help="track: from img1/")
+    parser.add_argument("--view", choices=VIEWS, default="eye", help="persons: from where the camera looks")
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="persons: MOTChallenge rows of frames of a clip")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the object to a file as well")
     parser.add_argument("--results", type=Path, metavar="DIR", help="raw results in the field's plain formats")
     return parser.parse_args(arguments)
@@ -51,7 +53,7 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
     if given.task == "flow":
         return evaluate_flow(given.data, given.method, given.results, given.precision, given.backend, given.passes)
     if given.task == "persons":
-        return evaluate_persons(given.data, given.precision, given.backend, given.results)
+        return evaluate_persons(given.data, given.precision, given.backend, given.results, given.view, given.truth)
     if given.task == "pose":
         return evaluate_pose(given.data, given.precision, given.backend, given.results)
     raise BackendUnavailable(f"task {given.task} is not part of this version; use {', '.join(BUILT)}")

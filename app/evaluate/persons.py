@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well people are found in the pictures of MOTChallenge folders, by the detector of task `pose`."""
+"""How well people are found in pictures, by the detector of task `pose`: sequences, clips and the drawn room."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.backends import resolve_backend
 from app.build import Networks
-from app.evaluate.motchallenge import find_sequences, read_rows
+from app.evaluate.footage import PICTURES, Footage, Truth, find_footage
 from device.errors import AppError, BackendUnavailable
 from models.geometry import iou
-from models.persons import PersonDetector
-from models.results import Detections, Float32, Image
+from models.persons_tiled import PersonSearch, person_search
+from models.results import Detections, Float32
 
-PICTURES = "img1"
-ENDINGS = {".jpg", ".jpeg", ".png"}
 FOUND_IOU = 0.5
 
 
@@ -32,27 +29,32 @@ class Found:
 
     name: str
     detections: dict[int, Detections]  # by frame, from 1
-    truth: dict[int, Float32]  # (N, 4) px
+    truth: Truth | None  # None = there is none
     ms: list[float]
 
 
 def evaluate_persons(
-    data: Path, precision: str = "float", backend: str = "auto", results: Path | None = None
+    data: Path,
+    precision: str = "float",
+    backend: str = "auto",
+    results: Path | None = None,
+    view: str = "eye",
+    truth: Path | None = None,
 ) -> dict[str, Any]:
-    """Return recall, precision, f1 and ap at IoU 0.5 over the MOTChallenge sequence or folder of sequences `data`.
+    """Return recall, precision, f1 and ap at IoU 0.5, and how many people were found in the pictures of `data`.
 
-    Recall, precision and f1 are those of all boxes that the detector gives; ap is the area under the curve over its
-    scores. Of a folder of sequences those without pictures are left out, and named. `results` gets <sequence>.txt in
-    MOTChallenge's format of detections. Raises AppError.
+    `data` is a MOTChallenge sequence or a folder of them, a clip or "synthetic-top[:SEED]"; without a truth only counts
+    are given. Recall, precision and f1 are those of all boxes that the detector gives; ap is the area under the curve
+    over its scores. Of a folder of sequences those without pictures are left out, and named. `results` gets
+    <sequence>.txt in MOTChallenge's format of detections. Raises AppError.
     """
     used = resolve_backend(backend, precision)
     if (used, precision) != ("cpu", "float"):
         raise BackendUnavailable(f"people are found by a float network on the cpu, not at {precision} on {used}")
     with Networks() as networks:
         detector = networks.person_detector()
-        folders = find_sequences(data)
-        blind = [folder.name for folder in folders if len(folders) > 1 and not (folder / PICTURES).is_dir()]
-        found = [search(folder, detector) for folder in folders if folder.name not in blind]
+        footage, blind = find_footage(data, truth)
+        found = [search(each, person_search(detector, view)) for each in footage]
         threshold = float(detector.card.fields["score_threshold"])
     if not found:
         raise AppError(f"no sequence in {data} has pictures: expected a folder {PICTURES} in at least one")
@@ -61,55 +63,44 @@ def evaluate_persons(
             write_detections(results / f"{sequence.name}.txt", sequence.detections)
     return {
         **score(found),
+        "counts": counts(found),
         "ms_p50": round(median(ms for sequence in found for ms in sequence.ms), 3),
-        "conditions": f"IoU {FOUND_IOU}, all boxes of score {threshold} and above, {used}, {precision}, one thread",
+        "conditions": f"IoU {FOUND_IOU}, all boxes of score {threshold} and above, view {view}, {used}, {precision}, "
+        "one thread",
         "without_pictures": blind,
-        "per_item": {sequence.name: score([sequence]) for sequence in found},
+        "per_item": {sequence.name: {**score([sequence]), "counts": counts([sequence])} for sequence in found},
     }
 
 
-def search(folder: Path, detector: PersonDetector) -> Found:
+def search(footage: Footage, detector: PersonSearch) -> Found:
     """Look for people in all pictures of one sequence."""
-    truth_path = folder / "gt/gt.txt"
-    if not truth_path.is_file():
-        raise AppError(f"{folder} holds no truth: expected gt/gt.txt")
-    rows = read_rows(truth_path)
-    rows = rows.take(rows.score == 1)
-    xyxy = np.concatenate([rows.xywh[:, :2], rows.xywh[:, :2] + rows.xywh[:, 2:]], axis=1).astype(np.float32)
-    found, ms = {}, []
-    for frame, path in sorted(picture_paths(folder).items()):
-        image = read_picture(path)
+    found: dict[int, Detections] = {}
+    ms: list[float] = []
+    seen: Truth = {}
+    for frame, image in footage.pictures(seen):
         start_ns = time.perf_counter_ns()
-        found[frame] = detector(image)
+        found[frame] = detector.poses(image).detections()
         ms.append((time.perf_counter_ns() - start_ns) / 1e6)
-    if missing := sorted(set(rows.frame.tolist()) - set(found)):
-        raise AppError(f"{folder / PICTURES} has no picture of frame {missing[0]}, which {truth_path} tells about")
-    return Found(folder.resolve().name, found, {frame: xyxy[rows.frame == frame] for frame in found}, ms)
+    truth = footage.truth if footage.truth is not None else seen or None
+    if missing := sorted(set(truth or ()) - set(found)):
+        raise AppError(f"{footage.name} has {len(found)} pictures, its truth tells about frame {missing[0]}")
+    return Found(footage.name, found, truth, ms)
 
 
-def picture_paths(folder: Path) -> dict[int, Path]:
-    """Return the pictures of a sequence by frame number (from 1), which is their name; raises AppError."""
-    files = [path for path in sorted((folder / PICTURES).glob("*")) if path.suffix.lower() in ENDINGS]
-    if not files:
-        raise AppError(f"{folder / PICTURES} holds no picture: expected 000001.jpg and so on")
-    if odd := [path for path in files if not path.stem.isdecimal()]:
-        raise AppError(f"{odd[0]}: expected a frame number as the picture's name")
-    return {int(path.stem): path for path in files}
-
-
-def read_picture(path: Path) -> Image:
-    """Return a picture (H, W, 3) RGB; raises AppError."""
-    bgr = cv2.imread(str(path)) if path.is_file() else None  # OpenCV would write about a missing file to stderr
-    if bgr is None:
-        raise AppError(f"{path} is not a picture that can be read; fetch it again")
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+def counts(found: list[Found]) -> dict[str, Any]:
+    """Return how many people were found in how many pictures."""
+    n = [len(detections) for each in found for detections in each.detections.values()]
+    return {"pictures": len(n), "boxes": sum(n), "mean": sum(n) / len(n) if n else None, "most": max(n, default=0)}
 
 
 def score(found: list[Found]) -> dict[str, Any]:
-    """Return recall, precision, f1, ap and n (boxes of the truth); null where there is nothing to divide by."""
-    frames = [(each.detections[k], each.truth[k]) for each in found for k in each.detections]
-    hits = np.concatenate([hits_of(detections, truth) for detections, truth in frames])
-    scores = np.concatenate([detections.score for detections, _ in frames])
+    """Return recall, precision, f1, ap and n (boxes of the truth); null where there is nothing to divide by.
+
+    `frames` are those that were scored.
+    """
+    frames = [(each.detections[k], boxes) for each in found for k, boxes in sorted((each.truth or {}).items())]
+    hits = np.concatenate([np.zeros(0, bool), *(hits_of(detections, truth) for detections, truth in frames)])
+    scores = np.concatenate([np.zeros(0, np.float32), *(detections.score for detections, _ in frames)])
     n, n_hits = sum(len(truth) for _, truth in frames), int(hits.sum())
     return {
         "recall": n_hits / n if n else None,

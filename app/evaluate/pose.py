@@ -15,7 +15,7 @@ from app.backends import resolve_backend
 from app.build import Networks
 from app.evaluate.coco_people import IMAGES, PERSON, TABLE, CocoPeople, read_people
 from app.evaluate.expression import DataError
-from app.evaluate.persons import read_picture
+from app.evaluate.footage import read_picture
 from device.errors import AppError
 from models.persons import PersonDetector
 from models.pose import PoseEstimator

@@ -73,8 +73,9 @@ def evaluate_track(
     `detections` is a folder with <sequence>/det/det.txt (or, for one sequence, det/det.txt) to track in the place of
     the sequences' own; its sequences that are not in `data` are timed only.
     `results` gets <sequence>.txt with the tracks. Ratios are 0..1. The hybrid tracker looks at the pictures of img1/;
-    of sequences without it has the boxes alone, and `embedding_calls_per_frame` counts only the others. `camera_motion` other than "none" tells the tracker
-    how the camera moved, found in the pictures of img1/ by corners (lk) or dense flow (flow).
+    of sequences without it has the boxes alone, and `embedding_calls_per_frame` counts only the others.
+    `camera_motion` other than "none" tells the tracker how the camera moved, found in the pictures of img1/ by
+    corners (lk) or dense flow (flow).
     """
     if tracker not in TRACKERS:
         raise AppError(f"no tracker is called {tracker!r}: expected one of {', '.join(sorted(TRACKERS))}")

@@ -132,7 +132,7 @@ class Counter:
         self._t_ns = t_ns
         if not self.marks:
             self._walkers.clear()
-            return events
+            return []
         rows = np.flatnonzero((tracks.detection_index != MISSED) & np.isfinite(tracks.xyxy).all(axis=1))
         xyxy = tracks.xyxy[rows].astype(np.float64)
         at = anchors(xyxy, self._anchor) / np.array(size_wh, np.float64)
@@ -142,7 +142,10 @@ class Counter:
             point = float(at[k, 0]), float(at[k, 1])
             depth = {mark.name: float(depths[m][k]) for m, mark in enumerate(self.marks)}
             events += self._step(track_id, point, depth, float(sides_px[k]), t_ns, size_wh)
-        return self._count(events + self._thin_out(t_ns))
+        events += self._thin_out(t_ns)
+        for event in events:
+            self._sums[event.mark].add(event)
+        return events
 
     def counts(self) -> tuple[Count, ...]:
         """Return the counts after the last update, in the order of the marks."""
@@ -202,7 +205,7 @@ class Counter:
         """Drop the tracks that are gone; everybody where time runs back."""
         is_back = self._t_ns is not None and t_ns < self._t_ns
         old = [n for n, w in self._walkers.items() if is_back or t_ns - w.seen_ns > FORGET_S * 1e9]
-        return self._count(self._drop(old, t_ns))
+        return self._drop(old, t_ns)
 
     def _thin_out(self, t_ns: int) -> list[CountEvent]:
         n_over = len(self._walkers) - MOST_TRACKS
@@ -220,11 +223,6 @@ class Counter:
                 if side is not None and side.is_in and not isinstance(mark, Line):
                     dwell_s = (walker.seen_ns - side.since_ns) / 1e9
                     events.append(CountEvent(mark.name, "vanish", track_id, t_ns, walker.seen_ns, dwell_s))
-        return events
-
-    def _count(self, events: list[CountEvent]) -> list[CountEvent]:
-        for event in events:
-            self._sums[event.mark].add(event)
         return events
 
 

@@ -15,6 +15,7 @@ from app.motion.counting import CountEvent
 from app.motion.zones import ZoneEvent
 from app.output.queued_file import QueuedFile
 from app.runtime.worker import OnError
+from app.tracking.why import Candidate, Why
 from models.results import MISSED, Tracks
 
 QUEUE = 256
@@ -48,10 +49,26 @@ def face_fields(output: ExpressionOutput) -> dict[str, Any]:
 
 def pose_fields(output: PoseOutput) -> dict[str, Any]:
     tracks = [
-        {**track_fields(output.tracks, k), "pose": {"keypoints": keypoint_rows(output.keypoints[k].tolist())}}
+        {
+            **track_fields(output.tracks, k),
+            "pose": {"keypoints": keypoint_rows(output.keypoints[k].tolist())},
+            **({"why": why_fields(output.whys[k])} if output.whys else {}),
+        }
         for k in range(len(output.tracks))
     ]
     return {"tracks": tracks, **counting_fields(output.counting)}
+
+
+def why_fields(why: Why) -> dict[str, Any]:
+    runner_up = None if why.runner_up is None else candidate_fields(why.runner_up)
+    fields = {"decision": why.decision, "t_ns": why.t_ns, "winner": candidate_fields(why.winner)}
+    return {**fields, "runner_up": runner_up}
+
+
+def candidate_fields(candidate: Candidate) -> dict[str, Any]:
+    """Return number and scores, without those that were not looked at."""
+    scores = {name: getattr(candidate, name) for name in ("appearance", "motion", "overlap")}
+    return {"id": candidate.track_id, **{name: value for name, value in scores.items() if value is not None}}
 
 
 def counting_fields(counting: Counting) -> dict[str, Any]:

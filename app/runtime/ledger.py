@@ -16,14 +16,16 @@ import numpy as np
 
 from app.frame import FrameResult, FrameTimes
 from app.runtime.meters import Span
+from device.backend import PARTS
 
 N_FRAMES = 3600
 """Remembered: a minute at 60 frames a second."""
 WINDOW_S = 10.0
 LARGEST_REST_MS = 1.0
 """More than that between the parts and the whole, at the 95th percentile, and the ledger does not add up."""
-QUEUE, PRE, NETWORK, POST, TWIN, WAIT, DRAW = "queue", "pre", "network", "post", "twin", "wait", "draw"
-LAST = (TWIN, WAIT, DRAW)
+QUEUE, PRE, NETWORK, POST = "queue", "pre", "network", "post"
+BETWEEN, TWIN, WAIT, DRAW = "between", "twin", "wait", "draw"
+LAST = (BETWEEN, TWIN, WAIT, DRAW)
 
 Runs = Callable[[int, int], Sequence[Span]]
 """Returns the runs of networks that began after one time and ended before another, by their names."""
@@ -125,22 +127,27 @@ def parts_ms(entry: Entry, runs: Runs) -> tuple[dict[str, float], float]:
     """Return the measured parts of a painted frame in ms, and the whole time from capture to the end of painting.
 
     A stage that runs networks is split: what comes before the first of them is "pre", what comes after the last
-    "post", between two of them "post" too. Parts are measured each for itself, so that they need not add up.
+    "post", between two of them "post" too; a backend may know the layers of a network. "between" is what the inference
+    thread takes from one stage to the next: on a busy machine it waits there for other threads. Parts are measured each
+    for itself, so that they need not add up: where stages overlap they do not.
     """
     assert entry.paint_ns is not None
     times, (paint_begin_ns, painted_ns) = entry.times, entry.paint_ns
     parts = {QUEUE: (times.begun_ns - entry.captured_ns) / 1e6}
-    found = runs(times.begun_ns, times.done_ns)
+    found, at_ns, between_ns = runs(times.begun_ns, times.done_ns), times.begun_ns, 0
     for span in times.spans:
+        between_ns, at_ns = between_ns + max(0, span.start_ns - at_ns), span.end_ns
         inside = [run for run in found if span.start_ns <= run.start_ns and run.end_ns <= span.end_ns]
         if not inside:
             _add(parts, span.name, span.ms)
             continue
-        network_ms = sum(run.ms for run in inside)
         pre_ms = (min(run.start_ns for run in inside) - span.start_ns) / 1e6
-        for name, ms in ((PRE, pre_ms), (NETWORK, network_ms), (POST, span.ms - pre_ms - network_ms)):
-            _add(parts, name, ms)
+        _add(parts, PRE, pre_ms)
+        for run in inside:
+            _add(parts, run.name if run.name in PARTS else NETWORK, run.ms)
+        _add(parts, POST, span.ms - pre_ms - sum(run.ms for run in inside))
     done_ns = times.done_ns
+    parts[BETWEEN] = (between_ns + max(0, done_ns - at_ns)) / 1e6
     if entry.twin is not None:
         parts[TWIN] = (entry.twin.done_ns - done_ns) / 1e6
         done_ns = entry.twin.done_ns

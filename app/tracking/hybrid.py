@@ -26,7 +26,7 @@ from app.tracking.gallery import Embedder, Gallery, snapshot_of
 from app.tracking.motion_gate import motion_distances
 from app.tracking.person import HybridSettings, Person
 from app.tracking.sort import Sort, SortSettings
-from app.tracking.why import Candidate, Why
+from app.tracking.why import Candidate, Decision, Why
 from models.results import Detections, Float32, Image, Tracks
 
 Bools = NDArray[np.bool_]
@@ -117,6 +117,7 @@ class Hybrid(Sort):
     def _remember(self, person: Person, box: Float64) -> None:
         """Keep how a person looks in this frame: the vector where there is one, else the picture."""
         vector = self._vectors.get(box.tobytes())
+        person.gallery.forget(self._clock_ns - round(self.use.gallery_s * 1e9))
         if vector is not None:
             person.gallery.add(vector, self._clock_ns)
         elif self._image is not None and self._embedder is not None:
@@ -232,12 +233,13 @@ class Hybrid(Sort):
     ) -> tuple[Index, Index]:
         """Give boxes to the lost people they show, before tracks that have no number yet."""
         likeness = np.nan_to_num(similarity)
+        compared = np.flatnonzero(~np.isnan(similarity).all(axis=0))
         likeness[rows[self._book["track_id"][rows] > 0]] = 0.0
         likeness[:, columns[self._book["track_id"][rows] > 0]] = 0.0
         again, where = assign(likeness, likeness >= self.use.take_similarity)
-        for k in np.flatnonzero(likeness.any(axis=0)).tolist():
-            best = int(likeness[:, k].argmax())
-            self._refused[xyxy[k].tobytes()] = self._candidate(best, likeness[best, k], distance[best, k], None)
+        for k in compared.tolist():
+            best = int(np.nanargmax(similarity[:, k]))
+            self._refused[xyxy[k].tobytes()] = self._candidate(best, similarity[best, k], distance[best, k], None)
         for row, k in zip(rows.tolist(), columns.tolist(), strict=True):
             if xyxy[k].tobytes() in self._refused and not self._book["track_id"][row]:
                 self._person(row).is_judged, self._person(row).runner_up = True, self._refused[xyxy[k].tobytes()]
@@ -270,7 +272,7 @@ class Hybrid(Sort):
             other = int(worth.argmax())
             winner = self._candidate(row, similarity[row, k], distance[row, k], own)
             second = self._candidate(other, worth[other], distance[other, k], overlap[other, k])
-            decision = "found_again" if own == 0.0 else "appearance"
+            decision: Decision = "found_again" if own == 0.0 else "appearance"
             runner_up = second if worth[other] >= 0.0 else None
             if decision == "found_again" or self._person(row).decision != "found_again" or runner_up is not None:
                 self._person(row).decide(decision, self._frame_ns, winner, runner_up)
@@ -279,6 +281,8 @@ class Hybrid(Sort):
         """Return the last decision with the overlaps of this frame."""
         person = self._people[serial]
         winner, runner_up = replace(person.winner or Candidate(number), track_id=number, overlap=None), person.runner_up
+        if runner_up is not None and person.decided_ns != self._frame_ns:
+            runner_up = replace(runner_up, overlap=None)
         if serial in self._rivals:
             own, rival, rival_overlap = self._rivals[serial]
             winner = replace(winner, overlap=round(own, 4))

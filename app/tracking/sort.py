@@ -137,6 +137,15 @@ class Sort:
             raise ValueError(f"camera motion: expected a determinant above 0, got {last_to_next.tolist()}")
         self._filters.move(last_to_next)
 
+    @property
+    def n_numbers(self) -> int:
+        """The highest number given so far."""
+        return self._n_confirmed
+
+    def count_from(self, number: int) -> None:
+        """Give only numbers above `number`; for a tracker that takes over from another."""
+        self._n_confirmed = max(self._n_confirmed, number)
+
     def predict(self, t_ns: int) -> Tracks:
         """Return the tracks of the last update as predicted at `t_ns`, for a frame in which nothing was searched."""
         self._advance(t_ns)

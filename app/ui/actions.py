@@ -136,6 +136,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("T",),
     ),
     ActionSpec(
+        "toggle_models",
+        "network",
+        QT_TRANSLATE_NOOP("Actions", "Models"),
+        QT_TRANSLATE_NOOP("Actions", "What the task's networks are, and what goes on between their low-bit layers"),
+        ("I",),
+        is_checkable=True,
+    ),
+    ActionSpec(
         "measure_backends",
         "network",
         QT_TRANSLATE_NOOP("Actions", "Measure backends"),

@@ -138,8 +138,11 @@ class CompareSwitches(QObject):
 
     def _use(self, style: CompareStyle) -> None:
         if style != self.style:
+            is_other = style.layout != self.style.layout
             self.style = style
             self._view.set_compare(style)
+            if is_other:
+                self._view.numbers_changed.emit()  # so that menus say it at once
 
 
 def menu_title() -> str:
@@ -170,9 +173,10 @@ def figures_text(found: Summary, task: str) -> str:
     ratio = found.speed_ratio
     if ratio is not None:
         times = (f"{ms:.2f}" for ms in found.network_ms)
-        parts.append(
-            QCoreApplication.translate("Compare", "{0} / {1} ms: {2} times as fast").format(*times, f"{ratio:.2g}")
+        compared = QCoreApplication.translate(
+            "Compare", "{0} / {1} ms with pre- and post-processing: {2} times as fast"
         )
+        parts.append(compared.format(*times, f"{ratio:.2g}"))
         parts.append(
             QCoreApplication.translate("Compare", "processor {0} / {1} ms a frame").format(
                 *(f"{ms:.2f}" for ms in found.cpu_ms)

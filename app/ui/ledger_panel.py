@@ -169,8 +169,12 @@ def part_word(name: str) -> str:
     words = {
         "queue": QCoreApplication.translate("Ledger", "queue"),
         "pre": QCoreApplication.translate("Ledger", "before networks"),
+        "first layer": QCoreApplication.translate("Ledger", "first layer, low-bit"),
+        "inner layers": QCoreApplication.translate("Ledger", "inner layers, low-bit"),
+        "last layer": QCoreApplication.translate("Ledger", "last layer, low-bit"),
         "network": QCoreApplication.translate("Ledger", "networks"),
         "post": QCoreApplication.translate("Ledger", "after networks"),
+        "between": QCoreApplication.translate("Ledger", "between stages"),
         "twin": QCoreApplication.translate("Ledger", "second network"),
         "wait": QCoreApplication.translate("Ledger", "wait for the window"),
         "draw": QCoreApplication.translate("Ledger", "draw and paint"),

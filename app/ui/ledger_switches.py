@@ -28,7 +28,7 @@ class LedgerSwitches:
     ) -> None:
         """`folder` says where files go, "" = the user's pictures folder."""
         self._view, self._session, self._banner, self._folder = view, session, banner, folder
-        self.panel = LedgerPanel(self._summary, lambda: view.numbers)
+        self.panel = LedgerPanel(self.summary, lambda: view.numbers)
         self.dock = QDockWidget(window)
         self.dock.setWidget(self.panel)
         self.dock.setObjectName("ledger")
@@ -66,6 +66,7 @@ class LedgerSwitches:
         if not self.dock.isHidden():
             self.panel.refresh()
 
-    def _summary(self) -> Summary | None:
+    def summary(self) -> Summary | None:
+        """Return the ledger of the present program, None where nothing was painted lately."""
         program = self._session.program
         return None if program is None else program.ledger.summary(time.monotonic_ns(), program.networks.runs())

@@ -24,6 +24,7 @@ LISTS = (
     ("network", "precision", QT_TRANSLATE_NOOP("Menus", "Precision"), "next_precision"),
     ("network", "method", QT_TRANSLATE_NOOP("Menus", "Flow method"), "next_method"),
     ("motion", "camera_motion", QT_TRANSLATE_NOOP("Menus", "Tracking of faces"), "toggle_zones"),
+    ("motion", "tracker", QT_TRANSLATE_NOOP("Menus", "Tracking of people"), "toggle_zones"),
     ("view", "lang", QT_TRANSLATE_NOOP("Menus", "Language"), "next_language"),
 )
 """The lists of choices: their menu, setting, title, and the action they stand above."""
@@ -104,7 +105,7 @@ class Menus:
         self, session: Session, settings: Callable[[], Settings], picks: dict[str, Callable[[str], None]]
     ) -> None:
         """Add the lists of choices; `picks` has what to do with the one picked, by the name of the setting."""
-        of_session = (session.backends, session.precisions, session.methods, session.camera_motions)
+        of_session = (session.backends, session.precisions, session.methods, session.camera_motions, session.trackers)
         listed = (choices.source_choices, *of_session, languages)
         for (menu, name, text, before), choices_now in zip(LISTS, listed, strict=True):
             submenu = ChoiceMenu(choices_now, partial(setting, settings, name), picks[name])

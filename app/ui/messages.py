@@ -132,11 +132,17 @@ def warned(banner: Banner) -> Iterator[None]:
 
 
 def in_use(name: str, settings: Settings) -> Message:
-    """Another backend, precision, method or camera motion (`name`) is used from now on."""
+    """Another backend, precision, method, camera motion or tracker (`name`) is used from now on."""
     if name == "camera_motion":
         label = choices.CAMERA_MOTION_LABELS[settings.camera_motion]
         return Message(
             lambda: QCoreApplication.translate("Messages", "Tracking of faces: {0}").format(word(label)), is_note=True
+        )
+    if name == "tracker":
+        tracker = choices.TRACKER_LABELS[settings.tracker]
+        return Message(
+            lambda: QCoreApplication.translate("Messages", "Tracking of people: {0}").format(word(tracker)),
+            is_note=True,
         )
     if name == "method":
         return Message(

@@ -168,7 +168,7 @@ class NetworkSwitches(QObject):
         if self._is_stopped.is_set():
             return
         if self._session.settings.backend == "gpu":
-            self._pick("backend", "cpu")
+            self._pick("backend", "auto")  # which passes over what failed; "cpu" would keep T from w1a2
         self._banner.tell(messages.warning(sentence))
 
     def stop(self) -> None:

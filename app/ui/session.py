@@ -176,6 +176,10 @@ class Session:
         """Return the flow methods, those that cannot be used with the reason."""
         return choices.method_choices(self.settings)
 
+    def trackers(self) -> list[Choice]:
+        """Return what can number people, with the reason where none are tracked."""
+        return choices.tracker_choices(self.settings)
+
     def camera_motions(self) -> list[Choice]:
         """Return what can tell the tracker of the camera's motion, with the reason where none is asked."""
         return choices.camera_motion_choices(self.settings)

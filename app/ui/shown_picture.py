@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QTransform
 
 from app.frame import ExpressionOutput, FrameResult
@@ -46,3 +46,11 @@ def share_of(place: QPointF, to_target: QTransform, size_wh: tuple[int, int]) ->
         return None
     at = to_frame.map(place)
     return at.x() / size_wh[0], at.y() / size_wh[1]
+
+
+def picture_to_target(size_wh: tuple[int, int], target: QRectF, is_mirrored: bool) -> QTransform:
+    """Return the map from px of a picture to a rectangle that it fills, perhaps as in a mirror."""
+    scale_x, scale_y = target.width() / size_wh[0], target.height() / size_wh[1]
+    side = -1 if is_mirrored else 1
+    start = target.right() if is_mirrored else target.left()
+    return QTransform(side * scale_x, 0, 0, scale_y, start, target.top())

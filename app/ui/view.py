@@ -21,7 +21,7 @@ from app.ui.flow_overlay import FlowStyle
 from app.ui.hud import Hud, Numbers, paint_hint, paint_notice, paint_recording, recording_px
 from app.ui.overlay import Overlays
 from app.ui.page_overlay import Pages
-from app.ui.shown_picture import frame_to_shown, share_of, shown_image
+from app.ui.shown_picture import frame_to_shown, picture_to_target, share_of, shown_image
 from app.ui.signals import ProgramSignals
 
 BACKGROUND = QColor("#0b0d10")
@@ -346,11 +346,3 @@ class VideoView(QWidget):
         self._stages.add(now_ns, result.stage_ms)
         if self.on_painted is not None:
             self.on_painted(result, begin_ns, now_ns)
-
-
-def picture_to_target(size_wh: tuple[int, int], target: QRectF, is_mirrored: bool) -> QTransform:
-    """Return the map from px of a picture to a rectangle that it fills, perhaps as in a mirror."""
-    scale_x, scale_y = target.width() / size_wh[0], target.height() / size_wh[1]
-    side = -1 if is_mirrored else 1
-    start = target.right() if is_mirrored else target.left()
-    return QTransform(side * scale_x, 0, 0, scale_y, start, target.top())

@@ -29,12 +29,14 @@ from app.ui.ledger_switches import LedgerSwitches
 from app.ui.media_switches import MediaSwitches
 from app.ui.menus import Menus, languages
 from app.ui.messages import Ways, warned
+from app.ui.model_panel import ModelSwitches
 from app.ui.motion_switches import MotionSwitches
 from app.ui.network_switches import NetworkSwitches
 from app.ui.placement import place, saved_xywh, toggle_full_screen
 from app.ui.session import Session, Startup, next_available
 from app.ui.status import StatusLine
 from app.ui.view import VideoView
+from app.ui.why_panel import WhyPanel
 from device.errors import AppError
 from device.registry import prepare_backends
 
@@ -75,7 +77,8 @@ class MainWindow(QMainWindow):
         self.compare = CompareSwitches(*shown, self._startup.compare)
         self.ledger = LedgerSwitches(*shown, self, lambda: self._settings.media_folder)
         self.network = NetworkSwitches(self.session, self.banner, self.pick)
-        self.switches = (self.flow, self.motion, self.media, self.network, self.compare, self.ledger)
+        self.models = ModelSwitches(self.view, self.session)
+        self.switches = (self.flow, self.motion, self.media, self.network, self.models, self.compare, self.ledger)
         self.menus = Menus(self, self._commands())
         self._add_choices()
         self.keys = KeysOverlay(self.view, self.menus.actions)
@@ -97,6 +100,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.banner)
         column.addWidget(self.view, 1)
         self.setCentralWidget(centre)
+        self.why = WhyPanel(self.view)
         self.view.pipeline_numbers = self.session.numbers
         self.view.shown_first.connect(self.start, Qt.ConnectionType.QueuedConnection)
         self.view.numbers_changed.connect(self._refresh_status)
@@ -110,7 +114,8 @@ class MainWindow(QMainWindow):
 
     def _add_choices(self) -> None:
         picks: dict[str, Callable[[str], None]] = {"source": self.open_source, "lang": self.select_language}
-        picks |= {name: partial(self.pick, name) for name in ("backend", "precision", "method", "camera_motion")}
+        picked = ("backend", "precision", "method", "camera_motion", "tracker")
+        picks |= {name: partial(self.pick, name) for name in picked}
         self.menus.add_choices(self.session, lambda: self._settings, picks)
         self.compare.add_menu(self.menus)
 
@@ -329,6 +334,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         self._startup = None
         self.network.stop()
+        self.models.panel.end()
         if not self._settings.kiosk:
             self._settings = dataclasses.replace(self._settings, window_xywh=saved_xywh(self))
         self.compare.close()

@@ -45,6 +45,8 @@ WORDS: dict[str, str] = {
     "lk": QT_TRANSLATE_NOOP("Words", "Lucas-Kanade"),
     "demo": QT_TRANSLATE_NOOP("Words", "Demo clip"),
     "synthetic": QT_TRANSLATE_NOOP("Words", "Synthetic scene"),
+    "by place (SORT)": QT_TRANSLATE_NOOP("Words", "By place (SORT)"),
+    "by place, by looks in doubt (hybrid)": QT_TRANSLATE_NOOP("Words", "By place, by looks in doubt (hybrid)"),
     "camera stands still": QT_TRANSLATE_NOOP("Words", "Camera stands still"),
     "camera is moved (Lucas-Kanade)": QT_TRANSLATE_NOOP("Words", "Camera is moved (Lucas-Kanade)"),
 }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.backend import Tensors, TensorSpec, check_inputs
+from device.backend import PARTS, Parts, Tensors, TensorSpec, check_inputs
 from device.errors import BackendError, BackendUnavailable
 from device.lowbit.bundle_file import load_bundle
 from device.lowbit.descriptor import ErrorCode
@@ -41,7 +42,11 @@ class LowbitBackend:
             TensorSpec(port.name, port.shape, "float32" if port.raw else "uint8") for port in chosen.outputs
         )
         self._pack = {p.name: machine.packer(p.shape, p.digits, stored(arena, p), p.copies) for p in chosen.inputs}
-        self._execute: Callable[[], ErrorCode] | None = machine.runner(arena, bundle.words(chosen))
+        words = bundle.words(chosen)
+        self._execute: list[tuple[str, Callable[[], ErrorCode]]] | None = [
+            (name, machine.runner(arena, words[rows])) for name, rows in parts_of(chosen)
+        ]
+        self.last_parts: Parts = ()
         self._unpack = {port.name: reader(stored(arena, port), port) for port in chosen.outputs}
 
     def run(self, inputs: Tensors) -> Tensors:
@@ -58,9 +63,16 @@ class LowbitBackend:
     def execute(self) -> None:
         if self._execute is None:
             raise BackendError(f"{self._place} was closed; open it again to run it")
-        code = self._execute()
-        if code != ErrorCode.OK:
-            raise BackendError(f"{self._place} stopped with {code.name}")
+        done = []
+        begin_ns = time.perf_counter_ns()
+        for name, execute in self._execute:
+            code = execute()
+            end_ns = time.perf_counter_ns()
+            if code != ErrorCode.OK:
+                raise BackendError(f"{self._place} stopped with {code.name}")
+            done.append((name, begin_ns, end_ns))
+            begin_ns = end_ns
+        self.last_parts = tuple(done)
 
     def unpack_output(self) -> Tensors:
         return {name: unpack() for name, unpack in self._unpack.items()}
@@ -70,6 +82,18 @@ class LowbitBackend:
         self._execute = None
         self._pack.clear()
         self._unpack.clear()
+
+
+def parts_of(program: Program) -> list[tuple[str, slice]]:
+    """Return the descriptors that read the input, those between, and those that write the output.
+
+    All are "inner layers" where these do not follow one another.
+    """
+    n_first = 1 + max((index for port in program.inputs for index, _ in port.uses), default=-1)
+    last = min((index for port in program.outputs for index, _ in port.uses), default=0)
+    if not 0 < n_first < last < program.n_descriptors:
+        return [(PARTS[1], slice(None))]
+    return list(zip(PARTS, (slice(n_first), slice(n_first, last), slice(last, None)), strict=True))
 
 
 def stored(arena: Arena, port: Port) -> Arena:

@@ -46,8 +46,8 @@ RECIPES = {
 }
 """A w1a2 network starts from the weights of its float twin and needs less to keep it from learning by heart.
 
-Its signs go on flipping: of one run of 40 epochs a slow average (0.9995 a step, nine epochs) reached 67.85 % on PublicTest
-and 66.9 % on its clean rows, the faster one of the float network (0.998) 67.57 and 66.3.
+Its signs go on flipping: of one run of 40 epochs a slow average (0.9995 a step, nine epochs) reached 67.85 % on
+PublicTest and 66.9 % on its clean rows, the faster one that float networks have (0.998) 67.57 and 66.3.
 """
 
 

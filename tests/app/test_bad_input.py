@@ -67,9 +67,9 @@ CASES = {
     ),
     # what this version does not have
     "task": Case(f"{DEMO} --task face", "task face is not part of this version; use --task expression|flow|pose"),
-    "method": Case(f"{DEMO} --task flow --method net --backend gpu", "no GPU here ("),
-    "tracker": Case(f"{DEMO} --tracker hybrid", "tracker hybrid is not part of this version; use --tracker sort"),
-    "gpu": Case(f"{DEMO} --backend gpu", "no GPU here ("),
+    "method": Case(f"{DEMO} --task flow --method net --backend gpu", "backend gpu finds no GPU here ("),
+    "tracker": Case(f"{DEMO} --tracker hybrid", "--tracker hybrid: task expression follows nobody by looks; add"),
+    "gpu": Case(f"{DEMO} --backend gpu", "backend gpu finds no GPU here ("),
     # what a backend cannot do
     "w1a2 on cpu": Case(
         f"{DEMO} --backend cpu --precision w1a2",
@@ -115,6 +115,9 @@ CASES = {
     "config broken": Case(f"{DEMO} --config half.json", "half.json is not a JSON file ("),
     "config unknown key": Case(f"{DEMO} --config key.json", "key.json: unknown setting 'colour'; known are source"),
     "config bad value": Case(f"{DEMO} --config value.json", "value.json: task is 'fly', allowed are expression, face"),
+    "rotate": Case(f"{DEMO} --rotate nan", "--rotate: nan is no turn, expected -360 to 360 degrees; correct it"),
+    "fisheye": Case(f"{DEMO} --fisheye wide", "--fisheye: expected 1 or 3 numbers with commas between them, got"),
+    "roi": Case(f"{DEMO} --roi 0,0,2,1", "--roi: 0,0,2,1 is no part of the picture, expected left, top, width and"),
     # zones
     "zones missing": Case(f"{FLOW} --zones no.json", "cannot read the zones no.json: No such file or directory; give"),
     "zones broken": Case(f"{FLOW} --zones half.json", "half.json is not a JSON file of zones ("),

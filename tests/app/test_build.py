@@ -81,8 +81,8 @@ def test_recorder_that_hangs_does_not_cost_the_events(
 
 RUNS = {("cpu", "float"), ("cpu", "int8"), ("lowbit", "w1a2")}
 NOT_HERE = {
-    ("gpu", "float"): r"no GPU here \(.+\)",
-    ("gpu", "int8"): r"no GPU here \(.+\)",
+    ("gpu", "float"): r"backend gpu finds no GPU here \(.+\); use --backend auto",
+    ("gpu", "int8"): r"backend gpu finds no GPU here \(.+\); use --backend auto",
     ("fpga", "w1a2"): r"no accelerator here \(none: accelerator 'none': expected auto, uio, .*\)",
     ("fpga-sim", "w1a2"): "no simulated accelerator at /nowhere/accel_sim; build it with `make fpga-sim`",
 }

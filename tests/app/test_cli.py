@@ -36,12 +36,12 @@ def test_flags_over_file() -> None:
 
 
 def test_every_setting_with_a_flag_can_be_given() -> None:
-    flags = {"source": "demo", "task": "flow", "precision": "w1a2", "backend": "gpu", "method": "lk"}
+    flags = {"source": "demo", "task": "pose", "precision": "w1a2", "backend": "gpu", "method": "lk"}
     flags |= {"tracker": "hybrid", "pace": "max", "lang": "en", "camera-motion": "lk"}
     words = [word for name, value in flags.items() for word in (f"--{name}", value)]
     given = cli.parse(["--kiosk", "--steady", *words]).settings
     expected = Settings(
-        "demo", "flow", "w1a2", "gpu", "lk", "hybrid", "max", "en", True, True, None, "films", "lk", True
+        "demo", "pose", "w1a2", "gpu", "lk", "hybrid", "max", "en", True, True, None, "films", "lk", True
     )
     assert given == expected
 

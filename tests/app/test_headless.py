@@ -13,6 +13,7 @@ from app.build import Networks
 from app.cli import parse
 from app.config import ConfigError
 from app.headless import run_headless, summary
+from app.motion.lines import Line
 from app.motion.zone_file import save_zones
 from app.motion.zones import Zone
 from app.output.stats import Run, statistics
@@ -68,3 +69,23 @@ def test_zones_that_cannot_be_read_end_the_run_before_it_begins(tmp_path: Path) 
     flags = f"--headless --source nowhere.mp4 --task flow --method dis --zones {tmp_path}/zones.json"
     with Networks() as networks, pytest.raises(ConfigError, match=r"zones\.json, zone 1: corners is missing"):
         run_headless(parse(flags.split()), networks, None)
+
+
+def test_a_script_counts_people_below_a_ceiling_camera(tmp_path: Path) -> None:
+    """Two runs over the drawn room: the same bytes, and figures that agree with the events."""
+    save_zones(
+        [Line("door", ((0.5, 0.0), (0.5, 1.0))), Zone("room", Zone.rectangle(0, 0, 1, 1))], tmp_path / "zones.json"
+    )
+    flags = "--headless --source synthetic-top:3 --task pose --view top --pace max --frames 6 --detect-every 2"
+    for name in ("a", "b"):
+        words = ["--zones", str(tmp_path / "zones.json"), "--events", str(tmp_path / name)]
+        with Networks() as networks:
+            figures = run_headless(parse([*flags.split(), *words]), networks, None)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    lines = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]
+    told = [found["event"] for line in lines for found in line["counting"]["events"] if found["name"] == "room"]
+    door, room = figures["counting"]
+    assert told.count("appear") == room["appeared"] > 0
+    assert room["inside"] == len(lines[-1]["counting"]["counts"][1]["inside"])
+    assert room["entries"] + room["appeared"] - room["exits"] - room["vanished"] == room["inside"]
+    assert (door["name"], set(door)) == ("door", {"name", "entries", "exits"})

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from app import measured as measured_module
+from app.__main__ import choose_measured
+from app.cli import parse
 from app.inventory import inventory
-from app.measured import Candidate, Measured, Row, machine, quiet_ms, pairs, sha256_of, table
+from app.measured import Candidate, Measured, Row, machine, pairs, quiet_ms, sha256_of, table
 from app.opened_networks import Networks
 from device import gpu_process
 from device.backend import TensorSpec
@@ -237,3 +239,27 @@ def test_list_has_the_table_and_what_follows(path: Path) -> None:
     assert text.endswith("\n  auto: expression, float: cpu is used (1.00 ms)")
     assert "nothing yet: a window measures at first use" in inventory(Measured(path.with_name("none.json")))
     assert table(()) == []
+
+
+def test_a_headless_run_measures_only_when_asked(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else `auto` of a script would depend on what some window once measured."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(path.parent))
+    stored(path.parent / "edge-vision" / "measured.json", row("float", "cpu", 2.0))
+    with Networks() as networks:
+        choose_measured(parse(["--headless"]), networks)
+        assert networks.measured is None
+        choose_measured(parse([]), networks)
+        assert networks.measured is not None
+        assert [r.ms for r in networks.measured.rows()] == [2.0]
+        choose_measured(parse(["--measure"]), networks)
+        assert networks.measured is not None
+        assert networks.measured.rows() == ()  # the window measures, beside its picture
+        assert "measuring" not in capsys.readouterr().err
+        choose_measured(parse(["--headless", "--measure", "--precision", "int8"]), networks)
+        assert networks.measured is not None
+        assert len(networks.measured.rows()) == len(list(pairs("expression")))
+    said = capsys.readouterr().err
+    assert "measuring expression w1a2 on lowbit\n" in said
+    assert "expression, int8: cpu is used (" in said

@@ -165,7 +165,7 @@ def test_list_tells_sources_backends_and_models(runs: dict[str, Ended]) -> None:
     assert {"demo", "synthetic", "cpu", "gpu", "fpga", "float", "int8", "w1a2", "expression_int8"} <= set(words)
     assert "available" in words["cpu"]
     assert "available" in words["lowbit"]
-    assert "no GPU here (" in words["gpu"]
+    assert "backend gpu finds no GPU here (" in words["gpu"]
     assert words["expression_int8"].endswith("ready")
 
 

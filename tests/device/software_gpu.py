@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from device import gpu_process
 from device.errors import BackendUnavailable
 from device.gpu import probe_gpu
 
@@ -17,6 +18,7 @@ DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 def use_software_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this test find it; skip where it is not, fail where CI is set: there it must be."""
     monkeypatch.setenv("VK_ICD_FILENAMES", str(DRIVER))
+    monkeypatch.setattr(gpu_process, "RUN_LIMIT_S", 30.0)  # in software, on a busy machine, a run takes a second
     try:
         probe_gpu()
     except BackendUnavailable as error:

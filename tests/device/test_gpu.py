@@ -82,12 +82,14 @@ def test_software_driver_is_named_as_one(monkeypatch: pytest.MonkeyPatch) -> Non
     use_software_gpu(monkeypatch)
     assert re.fullmatch(r"SwiftShader .*, a software driver: it proves function, not speed; f32", probe_gpu())
     assert str(Adapter("Card", False, 1)) == "Card"
+    monkeypatch.setenv("EDGE_GPU", "f16")
+    assert probe_gpu().endswith("; f16 where it has that")
 
 
 def test_without_a_driver_the_reason_is_said() -> None:
-    with pytest.raises(BackendUnavailable, match=r"^no GPU here \(.+\)$"):
+    with pytest.raises(BackendUnavailable, match=r"^backend gpu finds no GPU here \(.+\); use --backend auto$"):
         GpuBackend(load_card("expression_float").path())
-    with pytest.raises(BackendUnavailable, match=r"^no GPU here \(.+\)$"):
+    with pytest.raises(BackendUnavailable, match=r"^backend gpu finds no GPU here \(.+\); use --backend auto$"):
         probe_gpu()
 
 
@@ -239,7 +241,7 @@ def test_picture_is_no_flat_field_and_always_the_same(shape: tuple[int, ...], dt
 
 
 def test_words_of_a_driver_become_one_sentence() -> None:
-    assert refusal("a.tflite", "E: No adapters found", "x").startswith("no GPU that LiteRT can use here")
+    assert refusal("a.tflite", "E: No adapters found", "x").startswith("backend gpu finds no GPU that LiteRT can use")
     assert refusal("a.tflite", "", "a\n b").startswith("the GPU driver refuses a.tflite (a b);")
     assert len(one_line("word " * 1000)) <= 200
 

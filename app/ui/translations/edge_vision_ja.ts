@@ -53,11 +53,11 @@
     </message>
     <message>
         <source>Save trace</source>
-        <translation type="unfinished"></translation>
+        <translation>トレースを保存</translation>
     </message>
     <message>
         <source>Save what each thread did in the last minute, for Perfetto</source>
-        <translation type="unfinished"></translation>
+        <translation>直近1分の各スレッドの動きをPerfetto用に保存します</translation>
     </message>
     <message>
         <source>Quit</source>
@@ -124,6 +124,14 @@
         <translation>実行したまま浮動小数点と量子化のネットワークを切り替えます</translation>
     </message>
     <message>
+        <source>Models</source>
+        <translation>モデル</translation>
+    </message>
+    <message>
+        <source>What the task&apos;s networks are, and what goes on between their low-bit layers</source>
+        <translation>このタスクのネットワークと、低ビット層の間で起きていること</translation>
+    </message>
+    <message>
         <source>Measure backends</source>
         <translation>バックエンドを計測</translation>
     </message>
@@ -141,11 +149,11 @@
     </message>
     <message>
         <source>Compare</source>
-        <translation type="unfinished"></translation>
+        <translation>比較</translation>
     </message>
     <message>
         <source>The same frame through a second network: a divider to drag, or side by side</source>
-        <translation type="unfinished"></translation>
+        <translation>同じフレームを別のネットワークでも処理: 仕切りをドラッグ、または左右に並べて表示</translation>
     </message>
     <message>
         <source>Flow arrows</source>
@@ -221,11 +229,11 @@
     </message>
     <message>
         <source>Latency</source>
-        <translation type="unfinished"></translation>
+        <translation>遅延</translation>
     </message>
     <message>
         <source>Where the time from capture to paint goes, and the numbers of the last minute</source>
-        <translation type="unfinished"></translation>
+        <translation>取り込みから描画までの時間の内訳と、直近1分の数値</translation>
     </message>
     <message>
         <source>Pause</source>
@@ -279,47 +287,47 @@
     <name>Compare</name>
     <message>
         <source>{0} · frame {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} · フレーム {1}</translation>
     </message>
     <message>
         <source>Compare with</source>
-        <translation type="unfinished"></translation>
+        <translation>比較相手</translation>
     </message>
     <message>
         <source>nothing compared in the last 5 s</source>
-        <translation type="unfinished"></translation>
+        <translation>直近5秒間の比較はありません</translation>
     </message>
     <message>
         <source>{0} % agree in 5 s, {1} frames</source>
-        <translation type="unfinished"></translation>
+        <translation>5秒間の一致 {0} %、{1} フレーム</translation>
     </message>
     <message>
         <source>class flips {0} / {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>分類の変化 {0} / {1}</translation>
     </message>
     <message>
         <source>error {0} / {1} px</source>
-        <translation type="unfinished"></translation>
+        <translation>誤差 {0} / {1} px</translation>
     </message>
     <message>
-        <source>{0} / {1} ms: {2} times as fast</source>
-        <translation type="unfinished"></translation>
+        <source>{0} / {1} ms with pre- and post-processing: {2} times as fast</source>
+        <translation>前後処理込み {0} / {1} ms: {2} 倍の速さ</translation>
     </message>
     <message>
         <source>processor {0} / {1} ms a frame</source>
-        <translation type="unfinished"></translation>
+        <translation>プロセッサ {0} / {1} ms/フレーム</translation>
     </message>
     <message>
         <source>{0} px apart</source>
-        <translation type="unfinished"></translation>
+        <translation>差 {0} px</translation>
     </message>
     <message>
         <source>keypoint similarity {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>キーポイント類似度 {0}</translation>
     </message>
     <message>
         <source>correlation {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>相関 {0}</translation>
     </message>
 </context>
 <context>
@@ -423,15 +431,15 @@
     </message>
     <message>
         <source>true boxes found</source>
-        <translation type="unfinished"></translation>
+        <translation>正解枠の検出率</translation>
     </message>
     <message>
         <source>id switches</source>
-        <translation type="unfinished"></translation>
+        <translation>IDの入れ替わり</translation>
     </message>
     <message>
         <source>flow error</source>
-        <translation type="unfinished"></translation>
+        <translation>フロー誤差</translation>
     </message>
     <message>
         <source>numbers over the last 1 s</source>
@@ -449,87 +457,103 @@
     <name>Ledger</name>
     <message>
         <source>painted</source>
-        <translation type="unfinished"></translation>
+        <translation>描画</translation>
     </message>
     <message>
         <source>inferred</source>
-        <translation type="unfinished"></translation>
+        <translation>推論</translation>
     </message>
     <message>
         <source>frames a second</source>
-        <translation type="unfinished"></translation>
+        <translation>フレーム毎秒</translation>
     </message>
     <message>
         <source>capture to paint, ms</source>
-        <translation type="unfinished"></translation>
+        <translation>取り込みから描画まで (ms)</translation>
     </message>
     <message>
         <source>processor, % of a core</source>
-        <translation type="unfinished"></translation>
+        <translation>プロセッサ (1コアに対する %)</translation>
     </message>
     <message>
         <source>memory, MiB</source>
-        <translation type="unfinished"></translation>
+        <translation>メモリ (MiB)</translation>
     </message>
     <message>
         <source>temperature, °C</source>
-        <translation type="unfinished"></translation>
+        <translation>温度 (°C)</translation>
     </message>
     <message>
         <source>nothing painted in the last {0} s</source>
-        <translation type="unfinished"></translation>
+        <translation>直近{0}秒間の描画はありません</translation>
     </message>
     <message>
         <source>capture to paint, last {0} s, {1} frames</source>
-        <translation type="unfinished"></translation>
+        <translation>取り込みから描画まで、直近{0}秒、{1} フレーム</translation>
     </message>
     <message>
         <source>capture to paint</source>
-        <translation type="unfinished"></translation>
+        <translation>取り込みから描画まで</translation>
     </message>
     <message>
         <source>the parts add up to within {0} ms (p95)</source>
-        <translation type="unfinished"></translation>
+        <translation>内訳の合計は {0} ms 以内で一致 (p95)</translation>
     </message>
     <message>
         <source>the parts do NOT add up: {0} ms (p95) missing</source>
-        <translation type="unfinished"></translation>
+        <translation>内訳の合計が一致しません: {0} ms 不明 (p95)</translation>
     </message>
     <message>
         <source>window busy for at most {0} ms</source>
-        <translation type="unfinished"></translation>
+        <translation>ウィンドウの最長の占有 {0} ms</translation>
     </message>
     <message>
         <source>queue</source>
-        <translation type="unfinished"></translation>
+        <translation>待ち行列</translation>
     </message>
     <message>
         <source>before networks</source>
-        <translation type="unfinished"></translation>
+        <translation>ネットワークの前</translation>
+    </message>
+    <message>
+        <source>first layer, low-bit</source>
+        <translation>最初の層 (低ビット)</translation>
+    </message>
+    <message>
+        <source>inner layers, low-bit</source>
+        <translation>中間の層 (低ビット)</translation>
+    </message>
+    <message>
+        <source>last layer, low-bit</source>
+        <translation>最後の層 (低ビット)</translation>
     </message>
     <message>
         <source>networks</source>
-        <translation type="unfinished"></translation>
+        <translation>ネットワーク</translation>
     </message>
     <message>
         <source>after networks</source>
-        <translation type="unfinished"></translation>
+        <translation>ネットワークの後</translation>
+    </message>
+    <message>
+        <source>between stages</source>
+        <translation>段の間</translation>
     </message>
     <message>
         <source>second network</source>
-        <translation type="unfinished"></translation>
+        <translation>2つ目のネットワーク</translation>
     </message>
     <message>
         <source>wait for the window</source>
-        <translation type="unfinished"></translation>
+        <translation>ウィンドウ待ち</translation>
     </message>
     <message>
         <source>draw and paint</source>
-        <translation type="unfinished"></translation>
+        <translation>描画</translation>
     </message>
     <message>
         <source>Latency</source>
-        <translation type="unfinished"></translation>
+        <translation>遅延</translation>
     </message>
 </context>
 <context>
@@ -572,6 +596,10 @@
     <message>
         <source>Tracking of faces</source>
         <translation>顔の追跡</translation>
+    </message>
+    <message>
+        <source>Tracking of people</source>
+        <translation>人の追跡</translation>
     </message>
     <message>
         <source>Language</source>
@@ -645,12 +673,79 @@
         <translation>顔の追跡: {0}</translation>
     </message>
     <message>
+        <source>Tracking of people: {0}</source>
+        <translation>人の追跡：{0}</translation>
+    </message>
+    <message>
         <source>Optical flow by: {0}</source>
         <translation>オプティカルフローの計算法: {0}</translation>
     </message>
     <message>
         <source>Networks: {0}</source>
         <translation>使用ネットワーク: {0}</translation>
+    </message>
+</context>
+<context>
+    <name>Models</name>
+    <message>
+        <source>task</source>
+        <translation>タスク</translation>
+    </message>
+    <message>
+        <source>bits</source>
+        <translation>ビット数</translation>
+    </message>
+    <message>
+        <source>parameters</source>
+        <translation>パラメータ数</translation>
+    </message>
+    <message>
+        <source>multiply-adds</source>
+        <translation>積和演算数</translation>
+    </message>
+    <message>
+        <source>bytes</source>
+        <translation>バイト数</translation>
+    </message>
+    <message>
+        <source>accuracy</source>
+        <translation>精度</translation>
+    </message>
+    <message>
+        <source>measured on</source>
+        <translation>測定条件</translation>
+    </message>
+    <message>
+        <source>ms here</source>
+        <translation>ここでの時間 (ms)</translation>
+    </message>
+    <message>
+        <source>licence</source>
+        <translation>ライセンス</translation>
+    </message>
+    <message>
+        <source>file (sha256)</source>
+        <translation>ファイル (sha256)</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>モデル</translation>
+    </message>
+    <message>
+        <source>Layers of the W1A2 network on this picture</source>
+        <translation>この画像での W1A2 ネットワークの各層</translation>
+    </message>
+    <message>
+        <source>There is no face, or no motion, in the picture to look at.</source>
+        <translation>見るべき顔や動きが画像にありません。</translation>
+    </message>
+    <message>
+        <source>Codes 0 (black) to 3 (white); {0} % of {1} are zero.</source>
+        <translation>コード 0 (黒) から 3 (白)。{1} 個のうち {0} % がゼロです。</translation>
+    </message>
+    <message>
+        <source>Layer {0}: {1} channels of {2}×{3}; codes 0 / 1 / 2 / 3: {4} %</source>
+        <translation>第 {0} 層: {2}×{3} が {1} チャネル。コード 0 / 1 / 2 / 3: {4} %</translation>
     </message>
 </context>
 <context>
@@ -762,6 +857,10 @@
         <translation>「{0}」では顔を追跡しません</translation>
     </message>
     <message>
+        <source>task {0} tracks no people</source>
+        <translation>タスク「{0}」は人を追跡しません</translation>
+    </message>
+    <message>
         <source>task {0} watches no zones</source>
         <translation>タスク「{0}」はゾーンを見ません</translation>
     </message>
@@ -782,8 +881,8 @@
         <translation>GPU を探しています。数秒後にもう一度お試しください</translation>
     </message>
     <message>
-        <source>no GPU here ({0})</source>
-        <translation>GPU がありません ({0})</translation>
+        <source>backend gpu finds no GPU here ({0}); use --backend auto</source>
+        <translation>GPU がありません ({0})。--backend auto を使ってください</translation>
     </message>
     <message>
         <source>{0} runs on the CPU from now on: {1}</source>
@@ -936,6 +1035,49 @@
     </message>
 </context>
 <context>
+    <name>WhyPanel</name>
+    <message>
+        <source>first seen, followed by place</source>
+        <translation>初めて検出、以後は位置で追跡</translation>
+    </message>
+    <message>
+        <source>looked at in doubt</source>
+        <translation>迷ったので見た目を確認</translation>
+    </message>
+    <message>
+        <source>lost and found again</source>
+        <translation>見失った後に再発見</translation>
+    </message>
+    <message>
+        <source>looks {0:.2f}</source>
+        <translation>見た目 {0:.2f}</translation>
+    </message>
+    <message>
+        <source>way {0:.1f} σ</source>
+        <translation>移動 {0:.1f} σ</translation>
+    </message>
+    <message>
+        <source>overlap {0:.2f}</source>
+        <translation>重なり {0:.2f}</translation>
+    </message>
+    <message>
+        <source>{0:.1f} s ago</source>
+        <translation>{0:.1f} 秒前</translation>
+    </message>
+    <message>
+        <source>then {0}</source>
+        <translation>次点 {0}</translation>
+    </message>
+    <message>
+        <source>nobody else was near</source>
+        <translation>近くに他の候補なし</translation>
+    </message>
+    <message>
+        <source>a new one</source>
+        <translation>新しい人</translation>
+    </message>
+</context>
+<context>
     <name>Words</name>
     <message>
         <source>Angry</source>
@@ -1044,6 +1186,14 @@
     <message>
         <source>Synthetic scene</source>
         <translation>合成シーン</translation>
+    </message>
+    <message>
+        <source>By place (SORT)</source>
+        <translation>位置で追跡（SORT）</translation>
+    </message>
+    <message>
+        <source>By place, by looks in doubt (hybrid)</source>
+        <translation>位置で追跡、迷うときは見た目も（ハイブリッド）</translation>
     </message>
     <message>
         <source>Camera stands still</source>

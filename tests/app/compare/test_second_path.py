@@ -138,9 +138,9 @@ def test_behind_it_shows_what_was_compared_last(monkeypatch: pytest.MonkeyPatch)
 
 def test_while_the_first_path_drops_frames_the_second_pauses_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("app.compare.second_path.time.sleep", pauses.append)
     lost, to = [0], Delivered()
     path = path_of(ScriptedTwin(), to, False, lambda: lost[0])
+    monkeypatch.setattr(path._is_stopping, "wait", pauses.append)
     for seq, n_dropped in enumerate((1, 2, 3, 3, 3, 3, 3)):
         lost[0] = n_dropped
         path.offer(first(seq))
@@ -157,6 +157,29 @@ def test_the_worst_frames_are_kept_and_no_more() -> None:
     path.close(is_now=False)
     assert [entry.first.frame.seq for entry in path.worst] == [1, 2, 3, 4, 5, 6][:N_WORST]  # class 0 agrees
     assert all(entry.first.frame is entry.second.frame for entry in path.worst)
+
+
+def test_one_that_pauses_stops_at_once_and_the_next_one_waits_for_it() -> None:
+    to, lost, is_busy, release = Delivered(), [0], threading.Event(), threading.Event()
+
+    def work(seq: int) -> None:
+        is_busy.set()
+        assert release.wait(WAIT_S)
+
+    old = path_of(ScriptedTwin(work), to, False, lambda: lost[0])
+    old.offer(first(0))
+    assert is_busy.wait(WAIT_S)
+    begin_s = time.monotonic()
+    old.stop()
+    new = SecondPath(ScriptedTwin(), PAIR, to.take, to.fail, lambda: 0, False, old)
+    assert time.monotonic() - begin_s < 0.5
+    new.offer(first(1))
+    time.sleep(0.05)
+    assert to.results == []
+    release.set()
+    to.wait(lambda: len(to.results) == 2)
+    assert [result.frame.seq for result in to.results] == [0, 1]
+    new.close()
 
 
 def test_a_twin_that_fails_is_reported_once_and_the_first_path_goes_on() -> None:

@@ -9,9 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
+from app.build import Networks
+from app.evaluate.footage import Footage
 from app.evaluate.motchallenge import read_rows
-from app.evaluate.persons import Found, average_precision, evaluate_persons, hits_of, score
+from app.evaluate.persons import Found, average_precision, evaluate_persons, hits_of, score, search
+from app.sources.synthetic_top import SyntheticTop
 from device.errors import AppError
+from models.persons_tiled import person_search
 from models.results import Detections, Float32
 from tests.conftest import need
 
@@ -123,3 +127,82 @@ def test_detector_on_pictures_of_the_mot_folders(tmp_path: Path) -> None:
     written = read_rows(tmp_path / "results/TUD-Campus.txt")
     assert set(written.frame.tolist()) == set(kept)
     assert (written.object_id == -1).all()
+
+
+def film(path: Path, n_frames: int) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (64, 48))
+    for _ in range(n_frames):
+        writer.write(np.full((48, 64, 3), 90, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_clip_without_truth_gives_detections_and_counts(tmp_path: Path) -> None:
+    figures = evaluate_persons(film(tmp_path / "hall.mp4", 3), results=tmp_path / "results")
+    assert figures["counts"] == {"pictures": 3, "boxes": 0, "mean": 0.0, "most": 0}
+    assert (figures["recall"], figures["f1"], figures["n"], figures["frames"]) == (None, None, 0, 0)
+    assert figures["ms_p50"] > 0
+    assert (tmp_path / "results/hall.txt").read_text() == ""
+
+
+def test_a_clip_is_scored_in_the_frames_of_its_truth(tmp_path: Path) -> None:
+    clip = film(tmp_path / "hall.mp4", 3)
+    (tmp_path / "hall.gt.txt").write_text("2,1,5,5,10,20,1\n2,2,30,5,10,20,1\n3,1,5,5,10,20,0\n")
+    figures = evaluate_persons(clip)
+    assert (figures["recall"], figures["n"], figures["frames"], figures["counts"]["pictures"]) == (0.0, 2, 1, 3)
+    (tmp_path / "other.txt").write_text("1,1,5,5,10,20,1\n")
+    assert evaluate_persons(clip, truth=tmp_path / "other.txt")["n"] == 1
+
+
+def test_a_sequence_may_have_a_clip_instead_of_pictures(tmp_path: Path) -> None:
+    folder = sequence(tmp_path / "toy", 0)
+    (folder / "img1").rmdir()
+    film(folder / "toy.mp4", 2)
+    figures = evaluate_persons(folder)
+    assert (figures["n"], figures["frames"], figures["counts"]["pictures"]) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1,1,5,5,10\n", "hall.gt.txt, line 1: expected frame,id,left"),
+        ("9,1,5,5,10,20,1\n", "hall has 3 pictures, its truth tells about frame 9"),
+    ],
+)
+def test_a_broken_truth_of_a_clip_is_told_in_one_sentence(tmp_path: Path, rows: str, message: str) -> None:
+    clip = film(tmp_path / "hall.mp4", 3)
+    (tmp_path / "hall.gt.txt").write_text(rows)
+    with pytest.raises(AppError, match=message):
+        evaluate_persons(clip)
+
+
+def test_what_is_no_clip_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no film")
+    with pytest.raises(AppError, match=r"text\.mp4"):
+        evaluate_persons(tmp_path / "text.mp4")
+    with pytest.raises(AppError, match=r"--truth .* is for a clip"):
+        evaluate_persons(tmp_path, truth=tmp_path / "gt.txt")
+    with pytest.raises(AppError, match=r"--truth|gt\.txt is not here"):
+        evaluate_persons(film(tmp_path / "a.mp4", 1), truth=tmp_path / "gt.txt")
+
+
+def test_turned_tiles_find_more_people_below_a_ceiling_camera() -> None:
+    """The drawn room, with other seeds than the tiles were tuned on."""
+    with Networks() as networks:
+        detector = networks.person_detector()
+        f1 = {}
+        for view in ("eye", "top"):
+            rooms = [SyntheticTop(seed, fps=0.5, pace="max", n_frames=10) for seed in (40, 41)]
+            finder = person_search(detector, view)
+            f1[view] = score([search(Footage(room.name, room, None), finder) for room in rooms])["f1"]
+    assert f1["top"] > 0.65
+    assert f1["top"] > f1["eye"] + 0.05
+
+
+def test_upright_tiles_find_more_people_seen_from_high_up() -> None:
+    """Two pictures of a crossing, labelled by hand."""
+    clip = need("videos/overhead_elevated.mp4")
+    labels = Path(__file__).parents[2] / "data/overhead_labels.txt"
+    f1 = {view: evaluate_persons(clip, view=view, truth=labels)["f1"] for view in ("eye", "high")}
+    assert f1["high"] > 0.7
+    assert f1["eye"] < 0.3

@@ -139,7 +139,9 @@ def test_who_is_not_seen_for_long_vanishes_and_may_appear_again() -> None:
     assert kinds(events) == ["appear", "vanish", "appear"]
     assert events[1].dwell_s == pytest.approx(24 / FPS, abs=1e-6)
     assert events[1].crossed_ns == t_ns(24)
-    assert counter.counts()[0].n_stays == 0  # nobody saw how long that was
+    count = counter.counts()[0]
+    assert (count.appeared, count.vanished, len(count.inside)) == (2, 1, 1)
+    assert count.n_stays == 0  # nobody saw how long that was
 
 
 def test_time_that_runs_back_ends_every_stay() -> None:
@@ -151,6 +153,8 @@ def test_time_that_runs_back_ends_every_stay() -> None:
         ("hall", "vanish", 2),
         ("hall", "appear", 1),
     ]
+    count = counter.counts()[0]
+    assert (count.appeared, count.vanished, [number for number, _ in count.inside]) == (3, 2, [1])
 
 
 def test_the_same_picture_twice_counts_nothing_twice() -> None:

@@ -18,6 +18,7 @@ from app.motion.swipes import Swipe
 from app.motion.zones import Zone, ZoneEvent, ZoneState
 from app.output import events
 from app.output.events import event, open_events
+from app.tracking.why import Candidate, Why
 from models.card import load_card
 from tests.app.output.files import LABELS, Reports, flow_result, pose_result, result
 
@@ -270,3 +271,21 @@ def test_counts_have_their_fields_only_where_something_is_watched() -> None:
             {"name": "hall", "entries": 0, "exits": 1, "inside": [3, 4]},
         ],
     }
+
+
+def test_why_is_told_by_the_hybrid_tracker_only() -> None:
+    one = pose_result(3, 2)
+    winner, other = Candidate(1, 0.95, None, 0.8), Candidate(2, 0.7, 1.5, 0.0)
+    whys = (Why(1, "found_again", 5, winner, other), Why(2, "new", 7, Candidate(2)))
+    told = event(dataclasses.replace(one, output=dataclasses.replace(one.output, whys=whys)))
+    assert faults(SCHEMA, told) == []
+    assert told["tracks"][0]["why"] == {
+        "decision": "found_again",
+        "t_ns": 5,
+        "winner": {"id": 1, "appearance": 0.95, "overlap": 0.8},
+        "runner_up": {"id": 2, "appearance": 0.7, "motion": 1.5, "overlap": 0.0},
+    }
+    assert told["tracks"][1]["why"] == {"decision": "new", "t_ns": 7, "winner": {"id": 2}, "runner_up": None}
+    assert all("why" not in track for track in event(one)["tracks"])
+    with pytest.raises(ValueError, match="whys: expected none or 2"):
+        dataclasses.replace(one.output, whys=whys[:1])

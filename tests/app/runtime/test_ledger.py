@@ -46,9 +46,19 @@ def test_parts_split_stages_around_their_networks_and_add_up() -> None:
     painted(ledger, result())
     parts, total_ms = parts_ms(ledger.entries()[0], runs)
     assert parts == pytest.approx(
-        {"queue": 3, "pre": 1.5, "network": 3.5, "post": 2.0, "track": 1, "wait": 2, "draw": 3}
+        {"queue": 3, "pre": 1.5, "network": 3.5, "post": 2.0, "track": 1, "between": 0, "wait": 2, "draw": 3}
     )
     assert sum(parts.values()) == pytest.approx(total_ms) == pytest.approx(16)
+
+
+def test_layers_that_a_backend_knows_stand_by_their_names() -> None:
+    ledger = Ledger()
+    painted(ledger, result())
+    layers = [span("first layer", 8.5, 9), span("inner layers", 9, 10), span("last layer", 10, 10.5)]
+    parts, total_ms = parts_ms(ledger.entries()[0], lambda begin_ns, end_ns: layers)
+    assert parts["first layer"] == parts["last layer"] == parts["inner layers"] / 2 == 0.5
+    assert (parts["pre"], parts["post"], "network" in parts) == (0.5, 0.5, False)
+    assert sum(parts.values()) == pytest.approx(total_ms)
 
 
 def test_without_networks_stages_stand_by_their_own_names() -> None:
@@ -56,17 +66,26 @@ def test_without_networks_stages_stand_by_their_own_names() -> None:
     painted(ledger, result())
     found = ledger.summary(16 * MS, no_runs)
     assert found is not None
-    assert [part.name for part in found.parts] == ["queue", "detect", "track", "expression", "wait", "draw"]
+    assert [part.name for part in found.parts] == ["queue", "detect", "track", "expression", "between", "wait", "draw"]
     assert (found.total.p50_ms, found.n_frames, found.adds_up) == (16.0, 1, True)
 
 
-def test_time_that_no_part_explains_is_said() -> None:
+def test_what_lies_between_stages_has_a_line_of_its_own() -> None:
+    ledger = Ledger()
+    painted(ledger, result((STAGES[0], STAGES[2])))  # 1 ms between them
+    painted(ledger, result(STAGES[:2]))  # 3 ms after the last
+    found = [parts_ms(entry, no_runs) for entry in ledger.entries()]
+    assert [parts["between"] for parts, _ in found] == [1.0, 3.0]
+    assert all(sum(parts.values()) == pytest.approx(total_ms) for parts, total_ms in found)
+
+
+def test_time_that_is_counted_twice_is_said() -> None:
     ledger = Ledger()
     for _ in range(20):
-        painted(ledger, result(STAGES[:2]))  # 3 ms between the last stage and the end are nobody's
+        painted(ledger, result((*STAGES, span("detect", 3, 6))))
     found = ledger.summary(16 * MS, no_runs)
     assert found is not None
-    assert found.rest.p95_ms == pytest.approx(3.0)
+    assert found.rest.p95_ms == pytest.approx(8.0)  # the stage, and what lies between its end and the end of the frame
     assert not found.adds_up
 
 
@@ -77,7 +96,7 @@ def test_a_part_that_few_frames_have_counts_nothing_in_the_others() -> None:
     found = ledger.summary(16 * MS, no_runs)
     assert found is not None
     assert {part.name: part.p50_ms for part in found.parts}["track"] == 0.0
-    assert [part.name for part in found.parts][-2:] == ["wait", "draw"]
+    assert [part.name for part in found.parts][-3:] == ["between", "wait", "draw"]
 
 
 def test_the_second_path_is_a_part_where_it_had_this_frame() -> None:

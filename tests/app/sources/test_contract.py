@@ -11,11 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
+from app.sources.adapted import Adapted
 from app.sources.camera import Camera
 from app.sources.clip import Clip
 from app.sources.demo import Demo
 from app.sources.source import Source, SourceError
 from app.sources.synthetic import Synthetic
+from app.sources.synthetic_top import SyntheticTop
+from models.picture_geometry import Fisheye, Geometry
 from tests.app.sources.fake_camera import FakeHost
 from tests.app.sources.films import write_film
 
@@ -40,6 +43,9 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
     "demo": lambda folder: Demo(write_film(folder / "film.avi", 4), "realtime"),
     "synthetic realtime": lambda folder: Synthetic(1, (64, 48), pace="realtime"),
     "synthetic max": lambda folder: Synthetic(1, (64, 48), pace="max", with_flow=True),
+    "synthetic-top realtime": lambda folder: SyntheticTop(1, (64, 48), pace="realtime"),
+    "synthetic-top max": lambda folder: SyntheticTop(1, (64, 48), pace="max"),
+    "adapted": lambda folder: Adapted(Synthetic(1, (64, 48), pace="max"), Geometry(180.0, Fisheye(0.4))),
 }
 
 

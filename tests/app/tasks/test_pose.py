@@ -114,6 +114,20 @@ def test_one_person_is_looked_at_in_every_frame() -> None:
     np.testing.assert_array_equal(scene.pose.boxes[-1], at(1))
 
 
+def test_the_hybrid_says_why_and_numbers_go_on_when_the_tracker_changes() -> None:
+    scene = Scene(at(3))
+    plain = scene.step()
+    scene.task.follow_with("hybrid")
+    looked = [scene.step() for _ in range(2)][-1]
+    assert plain.whys == ()
+    assert plain.tracks.track_id.tolist() == [1, 2, 3]
+    assert looked.tracks.track_id.tolist() == [4, 5, 6]
+    assert [why.track_id for why in looked.whys] == [4, 5, 6]
+    assert [why.winner.overlap for why in looked.whys] == [1.0, 1.0, 1.0]
+    scene.task.follow_with("sort")
+    assert scene.step().tracks.track_id.tolist() == [7, 8, 9]
+
+
 def test_people_take_turns_and_those_who_wait_show_the_guess_of_the_detector() -> None:
     scene = Scene(at(5))
     looked = [int((scene.step().keypoints[:, 0, 2] > (GUESS + LOOK) / 2).sum()) for _ in range(4)]

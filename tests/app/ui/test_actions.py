@@ -190,7 +190,7 @@ def test_backend_goes_round_the_available_ones(qtbot: QtBot, open_window: OpenWi
     assert plan.made[-1].calls == [("select", "cpu", "float"), ("select", "auto", "float")]
     greyed = {action.objectName(): action.toolTip() for action in submenu(window, "Backend").actions()}
     assert greyed["fpga"] == "backend fpga does not run float networks; use --precision w1a2, or --backend auto"
-    assert greyed["gpu"].startswith("no GPU here (")
+    assert greyed["gpu"].startswith("backend gpu finds no GPU here (")
 
 
 def test_precision_swaps_without_a_gap(qtbot: QtBot, open_window: OpenWindow) -> None:

@@ -185,7 +185,7 @@ def test_figures_say_what_is_known_and_no_more() -> None:
     assert "75 % agree in 5 s, 12 frames" in text
     assert "correlation 0.91" in text
     assert "class flips 1 / 3" in text
-    assert "1.30 / 0.65 ms: 2 times as fast" in text
+    assert "1.30 / 0.65 ms with pre- and post-processing: 2 times as fast" in text
     flow = figures_text(dataclasses.replace(whole, epe_px=(1.5, 1.75), value=2.0), "flow")
     assert "2.00 px apart" in flow
     assert "error 1.50 / 1.75 px" in flow

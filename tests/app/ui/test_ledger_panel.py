@@ -39,7 +39,7 @@ def test_g_shows_and_hides_the_ledger_of_what_is_painted(open_window: Callable[.
     assert panel.isVisible()
     assert window.menus.actions["toggle_ledger"].isChecked()
     qtbot.waitUntil(lambda: panel._summary is not None and panel._summary.n_frames > 5, timeout=5000)
-    assert [p.name for p in panel._summary.parts] == ["queue", "detect", "wait", "draw"]
+    assert [p.name for p in panel._summary.parts] == ["queue", "detect", "between", "wait", "draw"]
     assert panel._summary.adds_up
     QTest.keyClick(window, Qt.Key.Key_G)
     assert not panel.isVisible()

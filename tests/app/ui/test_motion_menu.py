@@ -8,6 +8,19 @@ from tests.app.ui.fakes import FakePlan
 from tests.app.ui.test_actions import submenu
 
 
+def test_the_tracker_of_people_is_picked_in_the_menu(open_window: OpenWindow, plan: FakePlan) -> None:
+    window = open_window()
+    greyed = submenu(window, "Tracking of people").actions()
+    assert {action.toolTip() for action in greyed} == {"task expression tracks no people"}
+    window.select_task("pose")
+    actions = {action.objectName(): action for action in submenu(window, "Tracking of people").actions()}
+    assert actions["sort"].isChecked()
+    actions["hybrid"].trigger()
+    assert (window.settings.tracker, window.session.settings.tracker) == ("hybrid", "hybrid")
+    assert len(plan.made[-1].calls) == 1
+    assert window.banner.text == "Tracking of people: By place, by looks in doubt (hybrid)"
+
+
 def test_the_motion_of_the_camera_is_picked_in_the_menu(open_window: OpenWindow, plan: FakePlan) -> None:
     window = open_window()
     actions = {action.objectName(): action for action in submenu(window, "Tracking of faces").actions()}

@@ -85,10 +85,10 @@ def test_a_refusal_is_said(qtbot: QtBot, open_window: OpenWindow, plan: FakePlan
     networks = window.session.networks
     window.pick("backend", "gpu")
     qtbot.waitUntil(lambda: bool(networks.demoted))
-    assert networks.demoted["expression_float", "gpu"].startswith("no GPU here (")
+    assert networks.demoted["expression_float", "gpu"].startswith("backend gpu finds no GPU here (")
 
 
-def test_a_demotion_puts_the_cpu_into_the_settings_and_says_why(
+def test_a_demotion_leaves_the_choice_to_auto_and_says_why(
     qtbot: QtBot, open_window: OpenWindow, plan: FakePlan, slow_gpu: threading.Event
 ) -> None:
     slow_gpu.set()
@@ -100,7 +100,7 @@ def test_a_demotion_puts_the_cpu_into_the_settings_and_says_why(
     thread.start()
     thread.join()
     qtbot.waitUntil(lambda: window.banner.text == sentence)
-    assert window.settings.backend == window.session.settings.backend == "cpu"
+    assert window.settings.backend == window.session.settings.backend == "auto"
     painted = window.view.meters.painted
     qtbot.waitUntil(lambda: window.view.meters.painted > painted + 3)
     window.select_language("ja")

@@ -114,3 +114,19 @@ def test_an_error_of_the_machine_is_told(both: Path, monkeypatch: pytest.MonkeyP
     backend = LowbitBackend(both, "pyramid", emulator)
     with pytest.raises(BackendError, match=r"both\.json: program pyramid stopped with BAD_TAG"):
         backend.run(as_stored(random_inputs(NETWORKS["pyramid"], 0)))
+
+
+def test_layers_are_timed_apart_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = load_card("expression_w1a2").verified_path()
+    backend = LowbitBackend(path)
+    monkeypatch.setattr("device.lowbit.cpu.parts_of", lambda _program: [("inner layers", slice(None))])
+    whole = LowbitBackend(path)
+    face = np.random.default_rng(0).integers(0, 256, backend.inputs[0].shape).astype(np.uint8)
+    assert backend.last_parts == ()
+    (apart,), (together,) = (each.run({each.inputs[0].name: face}).values() for each in (backend, whole))
+    assert np.array_equal(apart, together)
+    names, begins, ends = zip(*backend.last_parts, strict=True)
+    assert names == ("first layer", "inner layers", "last layer")
+    assert begins[1:] == ends[:-1]
+    assert all(begin < end for begin, end in zip(begins, ends, strict=True))
+    assert [name for name, _, _ in whole.last_parts] == ["inner layers"]
