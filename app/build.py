@@ -119,7 +119,7 @@ class Program:
             self._stopped_second = second
         if pair is None:
             return
-        twin, is_every_frame = new_twin(self.settings.task, pair, self.networks.second()), self.settings.pace == "max"
+        twin, is_every_frame = new_twin(self.settings, pair, self.networks.second()), self.settings.pace == "max"
         told, dropped = self._listeners, partial(getattr, self.pipeline, "dropped")
         self._second = SecondPath(
             twin, pair, told.on_result, told.on_error, dropped, is_every_frame, self._stopped_second
@@ -127,7 +127,7 @@ class Program:
 
     def open_second(self, pair: Pair) -> None:
         """Open what `compare` will use, which may take a while; any thread. Raises AppError."""
-        new_twin(self.settings.task, pair, self.networks.second())
+        new_twin(self.settings, pair, self.networks.second())
 
     def preload(self) -> None:
         """Open the task's network at the other precisions in a thread, so that a switch finds it open."""

@@ -66,14 +66,15 @@ def choose_method(settings: Settings, networks: Networks) -> tuple[FlowMethod, s
     return network, settings.method, network_choice("flow", network, settings.precision)
 
 
-def new_twin(task: str, pair: Pair, networks: Networks) -> Twin:
-    """Return what runs the network of `task` on another backend or at another precision; raises AppError."""
+def new_twin(settings: Settings, pair: Pair, networks: Networks) -> Twin:
+    """Return what runs the network of the task on another backend or at another precision; raises AppError."""
+    task = settings.task
     if task == "flow":
         flow = networks.choose_flow(pair.backend, pair.precision)
         return FlowTwin(flow, network_choice(task, flow, pair.precision))
     if task == "pose":
         pose = networks.choose_pose(pair.backend, pair.precision)
-        return PoseTwin(pose, network_choice(task, pose, pair.precision))
+        return PoseTwin(pose, network_choice(task, pose, pair.precision), settings.view)
     expression = networks.choose_expression(pair.backend, pair.precision)
     return ExpressionTwin(expression, network_choice(task, expression, pair.precision))
 

@@ -17,6 +17,7 @@ from app.runtime.pipeline import NetworkChoice
 from app.tasks.expression import Smoothing
 from app.tasks.flow import FlowMethod, end_point_error, known_part, stride_of
 from models.expression import ExpressionClassifier
+from models.persons_tiled import directions
 from models.pose import PoseEstimator
 from models.results import MISSED
 
@@ -81,9 +82,9 @@ class PoseTwin:
 
     task = "pose"
 
-    def __init__(self, network: PoseEstimator, choice: NetworkChoice) -> None:
+    def __init__(self, network: PoseEstimator, choice: NetworkChoice, view: str = "eye") -> None:
         self.times, self.in_use = StageTimes(), choice
-        self._network = network
+        self._network, self._is_top = network, view == "top"
 
     def __call__(self, first: FrameResult[PoseOutput]) -> PoseOutput:
         tracks = first.output.tracks
@@ -92,6 +93,8 @@ class PoseTwin:
         rows = np.sort(np.argsort(-area, kind="stable")[:MOST_PEOPLE])
         tracks = tracks.take(np.isin(np.arange(len(tracks)), rows))
         with self.times.stage(self.task):
-            poses = self._network(first.frame.image, tracks.xyxy)
+            height, width = first.frame.image.shape[:2]
+            turn_rad = directions(tracks.xyxy, (width, height)) if self._is_top else None
+            poses = self._network(first.frame.image, tracks.xyxy, turn_rad)
         self.in_use = self.in_use.after(self._network)
         return PoseOutput(tracks, poses.keypoints, first.output.labels)

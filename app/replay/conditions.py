@@ -16,7 +16,7 @@ from app.replay.session_folder import ReplayError
 from app.runtime.meters import StageTimes
 from app.runtime.pipeline import NetworkChoice, Task
 
-CHANGEABLE = ("backend", "precision", "method", "camera_motion")
+CHANGEABLE = ("backend", "precision", "method", "camera_motion", "tracker")
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class Conditions:
     precision: str
     method: str
     camera_motion: str
+    tracker: str
     marks: tuple[Mark, ...] = ()
 
     @staticmethod
     def of(settings: Settings, marks: Sequence[Mark]) -> Conditions:
-        return Conditions(settings.backend, settings.precision, settings.method, settings.camera_motion, tuple(marks))
+        texts = {name: str(getattr(settings, name)) for name in CHANGEABLE}
+        return Conditions(**texts, marks=tuple(marks))
 
     def settings(self, base: Settings) -> Settings:
         """Return `base` with what is changed here."""
