@@ -219,9 +219,6 @@ class Program:
             counts=self.task.counts if isinstance(self.task, PoseTask) else (),
         )
         figures = statistics(run, self.pipeline.meters, display)
-        score = self.truth_score.whole()
-        if score.is_known:
-            figures["truth"] = dataclasses.asdict(score)
         if self._second is not None:
             figures["compare"] = comparison(self._second, run.task, (run.backend, run.precision))
         return figures

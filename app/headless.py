@@ -22,6 +22,7 @@ from app.output.stats import write_statistics
 from app.replay.check import WHOLE_NUMBERS, Check, expect_same_networks
 from app.replay.session_folder import ReplayError
 from app.runtime.pipeline import Listeners
+from app.runtime.truth_score import Score
 from app.sources.recorded import Recorded
 from device.errors import AppError
 
@@ -73,6 +74,7 @@ class HeadlessRun:
             raise self.error
         if self.check is not None:
             self._expect_same(self.check, figures)
+        figures["truth"] = self._program.truth_score.whole()
         return figures
 
     def _expect_same(self, check: Check, figures: dict[str, Any]) -> None:
@@ -157,6 +159,7 @@ def summary(figures: dict[str, Any]) -> str:
             *(f"cycles     {counted(m)}" for m in figures["models"] if "cycles" in m),
             *compared(figures.get("compare")),
             *checked(figures.get("check")),
+            *scored(figures.get("truth", Score())),
             f"memory     {figures['rss_mb']:.0f} MiB resident",
         ]
     )
@@ -170,6 +173,16 @@ def compared(figures: dict[str, Any] | None) -> list[str]:
     agreement = "nothing to compare" if figures["agreement"] is None else f"{100 * figures['agreement']:.1f} % agree"
     value = f"{figures['measure']} {figures['value']}, {figures['frames']} frames"
     return [f"compare    {first}, {second}: {agreement}, {value}"]
+
+
+def scored(score: Score) -> list[str]:
+    """Return the line about the truth of a synthetic scene, none of another source."""
+    known = []
+    if score.recall is not None:
+        known.append(f"{100 * score.recall:.1f} % of the true boxes found, {score.id_switches} id switches")
+    if score.epe_px is not None:
+        known.append(f"flow error {score.epe_px:.2f} px")
+    return [f"truth      {', '.join(known)}"] if known else []
 
 
 def checked(figures: dict[str, Any] | None) -> list[str]:

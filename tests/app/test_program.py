@@ -170,7 +170,7 @@ def test_list_tells_sources_backends_and_models(runs: dict[str, Ended]) -> None:
 
 
 def test_verbose_says_what_auto_became(runs: dict[str, Ended]) -> None:
-    assert any(line.startswith("backend auto: gpu not used") for line in runs["int8_2"].said)
+    assert any(line.startswith("backend auto: lowbit not used") for line in runs["int8_2"].said)
 
 
 def test_without_a_display_video_and_figures_are_left_in_out(folder: Path) -> None:
