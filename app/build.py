@@ -78,7 +78,7 @@ class Program:
         inner = Listeners(self._deliver, listeners.on_error, listeners.on_lost, self._end)
         self._marks: tuple[Mark, ...] = ()
         recorded = self.source if isinstance(self.source, Recorded) else None
-        wanted = (lambda frame: None) if recorded is None else recorded.conditions
+        wanted = (lambda frame: None) if recorded is None else partial(recorded.conditions, backend=settings.backend)
         self._conditioned = ConditionedTask(self.task, self._conditions, wanted, self._bring_about)
         pace = settings.pace if recorded is None else "max"  # no frame of a replay is dropped; its source keeps time
         self.pipeline = Pipeline(self.source, self._conditioned, inner, pace, max_frames, self._steady)

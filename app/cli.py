@@ -187,6 +187,7 @@ def replay_parser() -> argparse.ArgumentParser:
     out.add_argument("folder", type=Path, metavar="DIR", help="what --record-session has written")
     out.add_argument("--check", action="store_true", help="headless: compare every event with the recorded one")
     out.add_argument("--headless", action="store_true", help="no window")
+    out.add_argument("--backend", choices=config.BACKENDS, help="run all on this one instead of those recorded")
     for flag, kind in (("--record", "OUT.mp4"), ("--events", "OUT.jsonl"), ("--stats", "OUT.json")):
         out.add_argument(flag, type=Path, metavar=kind, help="as of a run")
     out.add_argument("--lang", choices=config.LANGUAGES, default="en", help="language of the window")
@@ -204,6 +205,7 @@ def parse_replay(arguments: list[str]) -> Command:
     settings = dataclasses.replace(
         recorded,
         source=f"replay:{given.folder}",
+        backend=given.backend or recorded.backend,
         pace="max" if given.headless or given.check else "realtime",
         lang=given.lang,
         rotate=0.0,

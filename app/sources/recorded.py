@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -56,9 +57,15 @@ class Recorded:
             self._pacer.wait(event["t_ns"])
         return Frame(image, event["seq"], time.monotonic_ns(), event["t_ns"])
 
-    def conditions(self, frame: Frame) -> Conditions | None:
-        """Return under which conditions a frame that was read ran, once."""
-        return self._conditions.pop(frame.seq, None)
+    def conditions(self, frame: Frame, backend: str) -> Conditions | None:
+        """Return under which conditions a frame that was read ran, once.
+
+        `backend` other than the one that the session began with takes the place of all: a board's session, run here.
+        """
+        found = self._conditions.pop(frame.seq, None)
+        if found is None or backend == self.description.settings.get("backend"):
+            return found
+        return dataclasses.replace(found, backend=backend)
 
     def close(self) -> None:
         if self._inner is not None:

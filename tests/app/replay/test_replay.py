@@ -113,6 +113,26 @@ def test_changes_are_done_again_at_the_same_frame(tmp_path: Path, networks: Netw
     assert found["frames"] == found["equal"] == 14
 
 
+def test_a_session_of_a_device_that_is_not_here_runs_on_another_one(tmp_path: Path, networks: Networks) -> None:
+    folder = tmp_path / "session"
+    record(folder, networks, replace(SCENE, precision="w1a2"), 6)
+    for name in (DESCRIPTION, FRAMES):  # as a board would have written it
+        content = (folder / name).read_bytes()
+        if name == DESCRIPTION:
+            (folder / name).write_bytes(content.replace(b'"backend": "auto"', b'"backend": "fpga"'))
+        else:
+            records = list(read_records(folder))
+            for header, _ in records:
+                if "conditions" in header:
+                    header["conditions"]["backend"] = "fpga"
+            (folder / name).write_bytes(b"".join(packed(header, png) for header, png in records))
+    with pytest.raises(AppError, match="no accelerator here"):
+        check(folder, networks)
+    command = cli.parse(["replay", str(folder), "--check", "--backend", "lowbit"])
+    found = HeadlessRun(command, networks, None).run()
+    assert (found["check"]["equal"], found["backend"]) == (6, "lowbit")
+
+
 def test_a_difference_is_named_with_its_frame(tmp_path: Path, networks: Networks) -> None:
     folder = tmp_path / "session"
     record(folder, networks, SCENE)
