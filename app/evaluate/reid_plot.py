@@ -46,7 +46,9 @@ def panel(left: float, title: str, x: list[float], y: list[float], names: list[s
     labelled = -LABEL_PX
     for (a, b), calls, value, name in sorted(zip(places, x, y, names, strict=True)):
         out.append(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"><title>{escape(name)}</title></circle>')
-        if a - labelled >= LABEL_PX:
+        if name == "sort":
+            out.append(text(a + 8, b + 4, f"SORT {value:.1f}", "start", INK))
+        elif a - labelled >= LABEL_PX:
             labelled = a
             out.append(text(a, b - 7, f"{value:.1f}", "middle", INK))
             out.append(text(a, bottom + 13, f"{calls:.2g}", "middle", INK))

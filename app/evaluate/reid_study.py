@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m app.evaluate.reid_study --data MOT [--detections PATH] [--plot OUT.svg]`: what looking at people gains.
 
-Tracks the sequences with pictures by SORT (no embedding), by the hybrid at several budgets, and with every box of
-every frame embedded (as DeepSORT does). A single run over so few frames is chance, so each is also made with small
-random changes of the boxes; means are printed with their standard deviation. "pairs": how well looks tell people
-apart. Prints one JSON object and the table on stderr.
+Tracks the sequences with pictures by SORT, by the hybrid at several budgets of embeddings (with 0 it has the ways of
+the tracks alone), and with every box of every frame embedded (as DeepSORT does). A single run over so few frames is
+chance, so each is also made with small random changes of the boxes; means are printed with their standard deviation.
+"pairs": how well looks tell people apart. Prints one JSON object and the table on stderr.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from models.appearance import StripeHistograms
 from models.results import Image
 
 BUDGETS = (0.0, 0.1, 0.25, 0.45, 1.0, 2.0, math.inf)
-"""Embeddings a frame; 0 = SORT."""
+"""Embeddings a frame."""
+SEEDS = (0, *range(50, 70))
+"""As they are, and variants that no setting was chosen on."""
 DROPPED, JITTER = 0.03, 0.01
 """Of a change: detections left out, and the standard deviation of their edges in heights."""
 LEAST_FRAMES_APART = 10
@@ -74,17 +76,18 @@ def changed(sequence: MotSequence, seed: int) -> MotSequence:
 
 
 def settings_of(budget: float, is_thorough: bool) -> HybridSettings:
+    """Return the hybrid's settings with this budget, or as DeepSORT looks."""
     if is_thorough:
         return HybridSettings(budget=math.inf, burst=math.inf, is_thorough=True, fresh_s=0.0)
     default = HybridSettings()
     return HybridSettings(budget=budget, burst=max(default.burst, 2 * budget) if budget else 0.0)
 
 
-def measure(scene: Scene, use: HybridSettings, seeds: list[int]) -> list[dict[str, float]]:
-    """Return the figures of each run over one sequence."""
+def measure(scene: Scene, use: HybridSettings | None, seeds: list[int]) -> list[dict[str, float]]:
+    """Return the figures of each run over one sequence; None = by SORT."""
     out = []
     for seed in seeds:
-        tracker = Hybrid(hybrid=use, embedder=StripeHistograms())
+        tracker = Hybrid() if use is None else Hybrid(hybrid=use, embedder=StripeHistograms())
         run = run_with_pictures(changed(scene.sequence, seed), tracker, scene.images)
         figures, _ = score([metric_arrays(scene.truth, run.tracks)])
         calls = (run.n_embedded or 0) / scene.sequence.n_frames
@@ -94,7 +97,8 @@ def measure(scene: Scene, use: HybridSettings, seeds: list[int]) -> list[dict[st
 
 def study(scenes: list[Scene], seeds: list[int]) -> list[dict[str, Any]]:
     """Return a row for each way: means over sequences and seeds, gains over SORT on the same boxes."""
-    ways = [(f"budget {budget:g}" if budget else "sort", settings_of(budget, False)) for budget in BUDGETS]
+    ways: list[tuple[str, HybridSettings | None]] = [("sort", None)]
+    ways += [(f"budget {budget:g}", settings_of(budget, False)) for budget in BUDGETS]
     rows, sort = [], None
     for name, use in [*ways, ("every box", settings_of(math.inf, True))]:
         runs = [measure(scene, use, seeds) for scene in scenes]
@@ -173,7 +177,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m app.evaluate.reid_study", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="MOT")
     parser.add_argument("--detections", type=Path, metavar="PATH", help="detections of another folder")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="0 = the boxes as they are")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="0 = the boxes as they are")
     parser.add_argument("--plot", type=Path, metavar="OUT.svg", help="IDF1 and switches against embeddings a frame")
     given = parser.parse_args()
     try:

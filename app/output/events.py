@@ -67,7 +67,7 @@ def why_fields(why: Why) -> dict[str, Any]:
 
 def candidate_fields(candidate: Candidate) -> dict[str, Any]:
     """Return number and scores, without those that were not looked at."""
-    scores = {name: getattr(candidate, name) for name in ("appearance", "motion", "overlap")}
+    scores = {name: getattr(candidate, name) for name in ("appearance", "motion", "heading", "overlap")}
     return {"id": candidate.track_id, **{name: value for name, value in scores.items() if value is not None}}
 
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """SORT in every frame, and a look at people only where boxes alone leave a doubt about who is who.
 
-A doubt is a box that two tracks are about equally near to or the other way round, a match with little overlap or
-after a gap, and a new box where somebody was lost who can have reached it (app.tracking.motion_gate). Only these boxes
-are embedded, and the people they may be, within a budget; similarity then counts beside overlap in the assignment,
-refuses what cannot be, and gives a new box the number of the lost person it shows. Of everybody else only the
-newest picture is kept, to be embedded if it is ever asked for. Each of these decisions keeps its reasons
-(app.tracking.why). Lost people are remembered longer than SORT does, but found again by their looks only.
+Beside the overlap of boxes it counts which way a track goes (app.tracking.heading). A doubt is a box that two tracks
+are about equally near to or the other way round, a match after a gap, and a new box where somebody was lost who can
+have reached it (app.tracking.motion_gate). Only these boxes are embedded, and the people they may be, within a budget;
+similarity then counts in the assignment too, refuses what cannot be, and gives a new box the number of the lost person
+it shows. Of everybody else only the newest picture is kept, to be embedded if it is ever asked for. Each of these
+decisions keeps its reasons (app.tracking.why). Lost people are remembered longer than SORT does, but found again by
+their looks only.
 
 Without pictures there is nothing to compare, and the tracks are those of `Sort` to the last bit. Appearance beside
 SORT in every frame: Wojke et al., "Simple Online and Realtime Tracking with a Deep Association Metric", 2017
@@ -23,10 +24,11 @@ from numpy.typing import NDArray
 from app.tracking.assignment import Float64, Index, assign
 from app.tracking.doubt import Ask, close_races, hidden_shares
 from app.tracking.gallery import Embedder, Gallery, snapshot_of
+from app.tracking.heading import Headings
 from app.tracking.motion_gate import motion_distances
 from app.tracking.person import HybridSettings, Person
 from app.tracking.sort import Sort, SortSettings
-from app.tracking.why import Candidate, Decision, Why
+from app.tracking.why import Candidate, Decision, Place, Why
 from models.results import Detections, Float32, Image, Tracks
 
 Bools = NDArray[np.bool_]
@@ -52,7 +54,8 @@ class Hybrid(Sort):
         self._frame_ns = 0
         self._vectors: dict[bytes, Float32] = {}  # of this frame, by the box
         self._refused: dict[bytes, Candidate] = {}  # the lost person that a new box was most like, by the box
-        self._rivals: dict[int, tuple[float, int, float]] = {}  # own overlap, serial and overlap of the next best track
+        self._headings = Headings(self.use.heading_s)
+        self._places: dict[int, tuple[Place, int, Place]] = {}  # a track's own, serial and place of the next best
 
     def show(self, image: Image) -> None:
         """Give the picture (H, W, 3) RGB of the next `update`; it is not kept beyond that."""
@@ -61,12 +64,17 @@ class Hybrid(Sort):
     def update(self, detections: Detections, t_ns: int) -> Tracks:
         """As `Sort.update`; numbers of lost people may come back."""
         self._frame_ns = t_ns
-        self._vectors, self._refused, self._rivals = {}, {}, {}
+        self._vectors, self._refused, self._places = {}, {}, {}
         self._tokens = min(self.use.burst, self._tokens + self.use.budget)
         try:
             return super().update(detections, t_ns)
         finally:
             self._image = None
+
+    def move(self, last_to_next: Float64) -> None:
+        """As `Sort.move`."""
+        super().move(last_to_next)
+        self._headings.move(last_to_next)
 
     def whys(self, tracks: Tracks) -> tuple[Why, ...]:
         """Return why each of `tracks`, as the last call gave them, has its number; in their order."""
@@ -98,11 +106,13 @@ class Hybrid(Sort):
     def _forget(self, keep: Bools) -> None:
         for serial in self._book["serial"][~keep].tolist():
             self._people.pop(serial)
+        self._headings.keep(keep)
         super()._forget(keep)
 
     def _begin(self, xyxy: Float64, score: Float64, source: Index) -> None:
         n_before = len(self._book)
         super()._begin(xyxy, score, source)
+        self._headings.add(xyxy, self._clock_ns * 1e-9)
         for serial, box in zip(self._book["serial"][n_before:].tolist(), xyxy, strict=True):
             person = self._people[serial] = Person(Gallery(self.use.n_vectors), decided_ns=self._frame_ns)
             person.runner_up = self._refused.get(box.tobytes())
@@ -111,6 +121,7 @@ class Hybrid(Sort):
 
     def _correct(self, rows: Index, xyxy: Float64, score: Float64, source: Index) -> None:
         super()._correct(rows, xyxy, score, source)
+        self._headings.see(rows, xyxy, self._clock_ns * 1e-9)
         for row, box in zip(rows.tolist(), xyxy, strict=True):
             self._remember(self._person(row), box)
 
@@ -138,16 +149,23 @@ class Hybrid(Sort):
     def _match_sure(self, overlap: Float64, possible: Bools, xyxy: Float64, sure: Bools) -> tuple[Index, Index]:
         similarity = np.full(overlap.shape, np.nan)
         distance = np.full(overlap.shape, np.inf)
+        ahead = np.full(overlap.shape, np.nan)
         if self._embedder is None or self._image is None:
             rows, columns = assign(overlap, possible)
         else:
+            ahead = self._headings.agreement(xyxy, self.use.clear_width * self._widths())
             near = np.where(possible, overlap, 0.0)
             lost = self._lost_nearby(near, xyxy, sure, distance)
             self._look(self._asks(near, lost), near, xyxy, similarity)
-            rows, columns = self._assign(overlap, possible, similarity)
+            rows, columns = self._assign(overlap + self.use.heading * ahead, possible, similarity)
             rows, columns = self._found_again(rows, columns, np.where(lost, similarity, np.nan), distance, xyxy)
-        self._note(rows, columns, overlap, similarity, distance)
+        self._note(rows, columns, overlap, ahead, similarity, distance)
         return rows, columns
+
+    def _widths(self) -> Float64:
+        """Return the widths (N,) of the tracks in px."""
+        widths: Float64 = np.sqrt(self._filters.mean[:, 2] * self._filters.mean[:, 3])
+        return widths
 
     def _lost_nearby(self, near: Float64, xyxy: Float64, sure: Bools, distance: Float64) -> Bools:
         """Return which lost people (N, M) a box may show that is nobody's or that of a track without a number.
@@ -172,10 +190,7 @@ class Hybrid(Sort):
     def _asks(self, near: Float64, lost: Bools) -> list[Ask]:
         """Return the boxes in doubt with the tracks they may be, the most urgent first."""
         missed = self._clock_ns - self._book["seen_ns"] > self.use.missed_s * 1e9
-        best = near.max(axis=0)
         urgency = close_races(near, self.use.close_race)
-        low = (best > 0.0) & (best < self.use.low_overlap)
-        urgency[low] = np.minimum(urgency[low], self.use.close_race / 2)
         urgency[(near[missed] > 0.0).any(axis=0)] = 0.0
         urgency[lost.any(axis=0)] = -1.0
         if self.use.is_thorough:
@@ -221,11 +236,11 @@ class Hybrid(Sort):
             self._vectors |= {xyxy[k].tobytes(): vector for k, vector in zip(columns, vectors, strict=True)}
         return True
 
-    def _assign(self, overlap: Float64, possible: Bools, similarity: Float64) -> tuple[Index, Index]:
-        """Assign by overlap and similarity; what was not looked at counts as neither like nor unlike."""
+    def _assign(self, place: Float64, possible: Bools, similarity: Float64) -> tuple[Index, Index]:
+        """Assign by place and similarity; what was not looked at counts as neither like nor unlike."""
         use = self.use
         known = np.where(np.isnan(similarity), use.neutral_similarity, similarity)
-        affinity = np.maximum(overlap + use.weight * (known - use.neutral_similarity), 1e-6)
+        affinity = np.maximum(place + use.weight * (known - use.neutral_similarity), 1e-6)
         return assign(affinity, possible & (known >= use.reject_similarity))
 
     def _found_again(
@@ -248,46 +263,62 @@ class Hybrid(Sort):
 
     # Reasons.
 
-    def _candidate(self, row: int, appearance: float, motion: float, overlap: float | None) -> Candidate:
+    def _candidate(self, row: int, appearance: float, motion: float, place: Place | None) -> Candidate:
         return Candidate(
             int(self._book["track_id"][row]),
             None if np.isnan(appearance) else round(float(appearance), 4),
             round(float(motion), 3) if np.isfinite(motion) else None,
-            None if overlap is None else round(float(overlap), 4),
+            *(place or ()),
         )
 
-    def _note(self, rows: Index, columns: Index, overlap: Float64, similarity: Float64, distance: Float64) -> None:
+    def _note(
+        self,
+        rows: Index,
+        columns: Index,
+        overlap: Float64,
+        ahead: Float64,
+        similarity: Float64,
+        distance: Float64,
+    ) -> None:
         """Keep why each of the matched tracks got its box, with the next best track."""
         serials = self._book["serial"].tolist()
         for row, k in zip(rows.tolist(), columns.tolist(), strict=True):
-            others = overlap[:, k].copy()
-            others[row] = -1.0
+            others = np.where(
+                overlap[:, k] > 0.0, overlap[:, k] + self.use.heading * np.nan_to_num(ahead[:, k]), -np.inf
+            )
+            others[row] = -np.inf
             rival = int(others.argmax())
-            own = float(overlap[row, k])
-            self._rivals[serials[row]] = own, serials[rival] if others[rival] > 0.0 else 0, float(others[rival])
+            own = Place.of(overlap[row, k], ahead[row, k])
+            self._places[serials[row]] = (
+                own,
+                serials[rival] if np.isfinite(others[rival]) else 0,
+                Place.of(overlap[rival, k], ahead[rival, k]),
+            )
             if np.isnan(similarity[row, k]):
                 continue
             worth = np.where(np.isnan(similarity[:, k]), -1.0, similarity[:, k])
             worth[row] = -1.0
             other = int(worth.argmax())
             winner = self._candidate(row, similarity[row, k], distance[row, k], own)
-            second = self._candidate(other, worth[other], distance[other, k], overlap[other, k])
-            decision: Decision = "found_again" if own == 0.0 else "appearance"
+            second_place = Place.of(overlap[other, k], ahead[other, k])
+            second = self._candidate(other, worth[other], distance[other, k], second_place)
+            decision: Decision = "found_again" if own.overlap == 0.0 else "appearance"
             runner_up = second if worth[other] >= 0.0 else None
             if decision == "found_again" or self._person(row).decision != "found_again" or runner_up is not None:
                 self._person(row).decide(decision, self._frame_ns, winner, runner_up)
 
     def _why(self, number: int, serial: int) -> Why:
-        """Return the last decision with the overlaps of this frame."""
+        """Return the last decision with the places of this frame."""
         person = self._people[serial]
-        winner, runner_up = replace(person.winner or Candidate(number), track_id=number, overlap=None), person.runner_up
+        winner, runner_up = person.winner or Candidate(number), person.runner_up
+        winner = replace(winner, track_id=number, overlap=None, heading=None)
         if runner_up is not None and person.decided_ns != self._frame_ns:
-            runner_up = replace(runner_up, overlap=None)
-        if serial in self._rivals:
-            own, rival, rival_overlap = self._rivals[serial]
-            winner = replace(winner, overlap=round(own, 4))
+            runner_up = replace(runner_up, overlap=None, heading=None)
+        if serial in self._places:
+            own, rival, rival_place = self._places[serial]
+            winner = replace(winner, **own._asdict())
             numbers = dict(zip(self._book["serial"].tolist(), self._book["track_id"].tolist(), strict=True))
             other = numbers.get(rival, 0)
             if other and (runner_up is None or runner_up.track_id == other):
-                runner_up = replace(runner_up or Candidate(other), overlap=round(rival_overlap, 4))
+                runner_up = replace(runner_up or Candidate(other), **rival_place._asdict())
         return Why(number, person.decision, person.decided_ns, winner, runner_up)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from app.tracking.gallery import Gallery
@@ -13,8 +14,8 @@ from app.tracking.why import Candidate, Decision
 class HybridSettings:
     """When people are looked at and what is believed. Similarities are scalar products of unit vectors.
 
-    Chosen on TUD-Campus and TUD-Stadtmitte, each as it is and with four small random changes of its boxes: single runs
-    over so few frames say little. The similarities are those of `models.appearance`.
+    Chosen on TUD-Campus and TUD-Stadtmitte with twenty small random changes of their boxes: single runs over so few
+    frames say little. The similarities are those of `models.appearance`.
     """
 
     budget: float = 0.45
@@ -23,12 +24,16 @@ class HybridSettings:
     """Embeddings that may be saved up: a doubt between two people takes two to four."""
     is_thorough: bool = False
     """Whether every box of every frame is embedded (with `budget` inf), as in DeepSORT: what a budget is judged by."""
-    close_race: float = 0.2
+    close_race: float = 0.02
     """Two tracks for a box, or two boxes for a track, whose overlaps differ by less are a doubt."""
-    low_overlap: float = 0.2
-    """So is a match that overlaps less (boxes enlarged as by SORT),"""
     missed_s: float = 0.2
-    """and one with a track that was not found for longer."""
+    """So is a match with a track that was not found for longer."""
+    heading: float = 0.3
+    """Overlap that it is worth to lie straight ahead of a track, and that it costs to lie behind it."""
+    heading_s: float = 0.3
+    """How long the way of a track is remembered (`app.tracking.heading`)."""
+    clear_width: float = 0.12
+    """A track, or a step, shorter than this part of a person's width has less of a direction."""
     covered: float = 0.3
     """A new box of which those in front hide more is not compared with lost people."""
     lost_s: float = 10.0
@@ -53,12 +58,24 @@ class HybridSettings:
     """From here on a new box is the lost person it is compared with."""
 
     def __post_init__(self) -> None:
-        for name in ("budget", "burst", "lost_s", "gallery_s", "fresh_s", "missed_s", "weight"):
+        for name in (
+            "budget",
+            "burst",
+            "lost_s",
+            "gallery_s",
+            "fresh_s",
+            "missed_s",
+            "weight",
+            "heading",
+            "clear_width",
+        ):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"HybridSettings.{name}: expected 0 or more, got {getattr(self, name)}")
         for name in ("most_lost", "most_compared", "n_vectors"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"HybridSettings.{name}: expected 1 or more, got {getattr(self, name)}")
+        if not 0.0 < self.heading_s < math.inf:
+            raise ValueError(f"HybridSettings.heading_s: expected a finite time above 0, got {self.heading_s}")
         if not self.reject_similarity < self.neutral_similarity <= self.take_similarity:
             raise ValueError("HybridSettings: expected reject_similarity < neutral_similarity <= take_similarity")
 

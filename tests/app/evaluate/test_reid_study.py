@@ -79,11 +79,11 @@ def test_a_missing_picture_is_named(toy: Path) -> None:
 def test_the_study_and_its_plot(toy: Path) -> None:
     pytest.importorskip("trackeval")
     rows = study(read_scenes(toy, None), [0, 1])
-    assert [row["way"] for row in rows] == ["sort", *(f"budget {b:g}" for b in BUDGETS[1:]), "every box"]
-    assert rows[0]["embedding_calls_per_frame"] == rows[0]["idf1_gain"] == 0.0
+    assert [row["way"] for row in rows] == ["sort", *(f"budget {b:g}" for b in BUDGETS), "every box"]
+    assert rows[0]["embedding_calls_per_frame"] == rows[0]["idf1_gain"] == rows[1]["embedding_calls_per_frame"] == 0.0
     assert rows[-1]["embedding_calls_per_frame"] > 1.0
-    assert all(row["embedding_calls_per_frame"] <= b + 0.1 for row, b in zip(rows[1:], BUDGETS[1:], strict=False))
-    assert rows[3]["idf1_gain"] > 0.1
+    assert all(row["embedding_calls_per_frame"] <= b + 0.1 for row, b in zip(rows[1:], BUDGETS, strict=False))
+    assert rows[4]["idf1_gain"] > 0.1
     plot = ElementTree.fromstring(plot_svg(rows))
     assert len(plot.findall(".//{http://www.w3.org/2000/svg}circle")) == 2 * len(rows)
 
@@ -120,17 +120,17 @@ def test_as_a_command(toy: Path, capsys: pytest.CaptureFixture[str], monkeypatch
 
 
 def test_the_default_on_sequences_with_pictures() -> None:
-    """Over both detectors, two sequences, each as it is: above SORT, with fewer switches, within the budget."""
+    """Both detectors, two sequences, as they are: 3 points above SORT, 30 % fewer switches, half a look a frame."""
     pytest.importorskip("trackeval")
     data, gains, switches, calls = need("mot"), [], [], []
     for detections in (None, need("mot_sort_det")):
         for scene in read_scenes(data, detections):
-            sort = measure(scene, HybridSettings(budget=0.0, burst=0.0), [0])[0]
+            sort = measure(scene, None, [0])[0]
             hybrid = measure(scene, HybridSettings(), [0])[0]
             gains.append(hybrid["idf1"] - sort["idf1"])
             switches.append((sort["id_switches"], hybrid["id_switches"]))
             calls.append(hybrid["calls"])
-    assert np.mean(gains) >= 0.02
-    assert min(gains) >= -0.01
-    assert sum(b for _, b in switches) < sum(a for a, _ in switches)
+    assert np.mean(gains) >= 0.03
+    assert min(gains) >= -0.005
+    assert sum(b for _, b in switches) <= 0.7 * sum(a for a, _ in switches)
     assert max(calls) <= 0.5

@@ -150,7 +150,7 @@ def test_looks_decide_between_two_boxes_that_overlap_alike() -> None:
 @settings(max_examples=15, deadline=None)
 @given(SEEDS, st.sampled_from([0.0, 0.2, 0.5, 2.0]))
 def test_the_budget_holds(seed: int, budget: float) -> None:
-    use = HybridSettings(budget=budget, burst=3.0, close_race=1.0, low_overlap=1.0, missed_s=0.0)
+    use = HybridSettings(budget=budget, burst=3.0, close_race=1.0, missed_s=0.0)
     tracker = hybrid(use)
     random = np.random.default_rng(seed)
     for frame, found in enumerate(random_frames(seed, 10, 50), start=1):
