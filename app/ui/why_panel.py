@@ -26,6 +26,7 @@ DECISIONS = {
 SCORES = {
     "appearance": QT_TRANSLATE_NOOP("WhyPanel", "looks {0:.2f}"),
     "motion": QT_TRANSLATE_NOOP("WhyPanel", "way {0:.1f} σ"),
+    "heading": QT_TRANSLATE_NOOP("WhyPanel", "ahead {0:+.2f}"),
     "overlap": QT_TRANSLATE_NOOP("WhyPanel", "overlap {0:.2f}"),
 }
 

@@ -1057,6 +1057,10 @@
         <translation>移動 {0:.1f} σ</translation>
     </message>
     <message>
+        <source>ahead {0:+.2f}</source>
+        <translation>進行方向 {0:+.2f}</translation>
+    </message>
+    <message>
         <source>overlap {0:.2f}</source>
         <translation>重なり {0:.2f}</translation>
     </message>

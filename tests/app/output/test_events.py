@@ -275,14 +275,14 @@ def test_counts_have_their_fields_only_where_something_is_watched() -> None:
 
 def test_why_is_told_by_the_hybrid_tracker_only() -> None:
     one = pose_result(3, 2)
-    winner, other = Candidate(1, 0.95, None, 0.8), Candidate(2, 0.7, 1.5, 0.0)
+    winner, other = Candidate(1, 0.95, None, 0.8, -0.25), Candidate(2, 0.7, 1.5, 0.0)
     whys = (Why(1, "found_again", 5, winner, other), Why(2, "new", 7, Candidate(2)))
     told = event(dataclasses.replace(one, output=dataclasses.replace(one.output, whys=whys)))
     assert faults(SCHEMA, told) == []
     assert told["tracks"][0]["why"] == {
         "decision": "found_again",
         "t_ns": 5,
-        "winner": {"id": 1, "appearance": 0.95, "overlap": 0.8},
+        "winner": {"id": 1, "appearance": 0.95, "heading": -0.25, "overlap": 0.8},
         "runner_up": {"id": 2, "appearance": 0.7, "motion": 1.5, "overlap": 0.0},
     }
     assert told["tracks"][1]["why"] == {"decision": "new", "t_ns": 7, "winner": {"id": 2}, "runner_up": None}

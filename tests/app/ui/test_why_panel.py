@@ -21,10 +21,10 @@ from models.results import N_KEYPOINTS, Tracks
 
 LEFT = Qt.MouseButton.LeftButton
 BOXES = [[100, 100, 200, 400], [120, 150, 160, 300], [400, 100, 500, 400]]
-WHY = Why(3, "found_again", 1_000_000_000, Candidate(3, 0.953, 1.25, 0.0), Candidate(5, 0.871, 2.0))
+WHY = Why(3, "found_again", 1_000_000_000, Candidate(3, 0.953, 1.25, 0.0, 0.5), Candidate(5, 0.871, 2.0))
 LINES = [
     "lost and found again, 2.5 s ago",
-    "#3 · looks 0.95 · way 1.2 σ · overlap 0.00",
+    "#3 · looks 0.95 · way 1.2 σ · ahead +0.50 · overlap 0.00",
     "then #5 · looks 0.87 · way 2.0 σ",
 ]
 
