@@ -42,8 +42,9 @@ def new_task(settings: Settings, networks: Networks) -> ExpressionTask | FlowTas
         pose = networks.choose_pose(settings.backend, settings.precision)
         search = person_search(networks.person_detector(), settings.view)
         every = settings.detect_every
-        tracker = settings.tracker
-        return PoseTask(search, pose, pose.backend_name, settings.precision, every, settings.view, tracker)
+        faces = networks.face_detector("blazeface_short")
+        look = settings.view, settings.tracker, faces
+        return PoseTask(search, pose, pose.backend_name, settings.precision, every, *look)
     network = networks.choose_expression(settings.backend, settings.precision)
     task = ExpressionTask(new_face_finder(networks), network, network.backend_name, settings.precision)
     task.follow_camera(new_camera(settings))

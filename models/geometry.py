@@ -74,6 +74,19 @@ def weighted_groups(
         order = order[~same]
 
 
+def shrunk(image: Image, largest_side: int) -> Image:
+    """Return a copy of an image whose longer side is at most `largest_side` px; smaller ones stay as they are.
+
+    Averaged, and where it is more than four times as large, thinned out before: 8K takes no longer than it must.
+    """
+    longest = max(image.shape[:2])
+    if longest <= largest_side:
+        return image.copy()
+    step = max(1, longest // (4 * largest_side))
+    size_wh = [max(1, round(side * largest_side / longest)) for side in image.shape[1::-1]]
+    return np.asarray(cv2.resize(image[::step, ::step], size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def crop_square(image: Image, centre_xy: tuple[float, float], side: float, size: int, turn_rad: float = 0.0) -> Image:
     """Cut the square of `side` px around `centre_xy` and scale it to (size, size); outside, the border is repeated.
 

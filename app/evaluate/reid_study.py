@@ -19,6 +19,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.evaluate.camera_track import PICTURES, pictures
 from app.evaluate.motchallenge import MotSequence, Rows, find_sequences, read_sequence
@@ -152,10 +153,15 @@ def pair_figures(scene: Scene) -> dict[str, Any]:
 
 
 def area_under_curve(vectors: Any, truth: Rows) -> float:
-    """Return how often a pair of the same person is more alike than one of two (Mann and Whitney)."""
+    """Return the area over pairs of the vectors (N, D) that are far apart in time."""
     i, j = np.triu_indices(len(vectors), 1)
     far = np.abs(truth.frame[i] - truth.frame[j]) >= LEAST_FRAMES_APART
     likeness, same = (vectors @ vectors.T)[i[far], j[far]], truth.object_id[i[far]] == truth.object_id[j[far]]
+    return roc_area(likeness, same)
+
+
+def roc_area(likeness: NDArray[np.floating], same: NDArray[np.bool_]) -> float:
+    """Return how often one of the `same` pairs (N,) is more alike than one of the others (Mann and Whitney)."""
     rank = np.empty(len(likeness))
     rank[likeness.argsort(kind="stable")] = np.arange(len(likeness))
     n_same, n_other = int(same.sum()), int((~same).sum())

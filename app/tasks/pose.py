@@ -23,6 +23,8 @@ from app.tasks.people_count import PeopleCount
 from app.tracking.hybrid import Hybrid
 from app.tracking.sort import Sort, SortSettings
 from models.appearance import StripeHistograms
+from models.face_appearance import FacePatterns, FaceSearch
+from models.looks import Looks
 from models.persons import known_keypoints
 from models.persons_tiled import PersonSearch, directions
 from models.pose import PoseEstimator
@@ -118,10 +120,15 @@ class PoseTask:
         detect_every: int = 1,
         view: str = "eye",
         tracker: str = "sort",
+        faces: FaceSearch | None = None,
     ) -> None:
-        """`view` "top": the camera looks straight down, and people lie along the radii of the picture."""
+        """`view` "top": the camera looks straight down, and people lie along the radii of the picture.
+
+        With `faces` the tracker "hybrid" knows people by their faces too, not by their clothes alone.
+        """
         self.times = StageTimes()
-        self._detector, self._tracker, self._filter = detector, new_tracker(tracker), OneEuro()
+        self._faces = faces
+        self._detector, self._tracker, self._filter = detector, new_tracker(tracker, faces), OneEuro()
         self._next_tracker: Sort | None = None
         self._detect_every, self._n_frames = detect_every, -1
         self._bodies: dict[int, Body] = {}
@@ -142,7 +149,7 @@ class PoseTask:
 
         It knows nobody: whoever is in the picture gets a new number, which nobody had before.
         """
-        self._next_tracker = new_tracker(tracker)
+        self._next_tracker = new_tracker(tracker, self._faces)
 
     def watch(self, marks: Sequence[Mark]) -> None:
         """Count at these lines and in these zones from the next frame on; any thread. Raises ZoneError."""
@@ -274,9 +281,13 @@ class PoseTask:
         return Body(keypoints[:, :2], still, keypoints[:, 2], t_ns, -1, belief_in(keypoints))
 
 
-def new_tracker(name: str) -> Sort:
-    """Return a tracker of people by its name, "sort" or "hybrid"."""
-    return Hybrid(PERSON_TRACKING, embedder=StripeHistograms()) if name == "hybrid" else Sort(PERSON_TRACKING)
+def new_tracker(name: str, faces: FaceSearch | None = None) -> Sort:
+    """Return a tracker of people by its name, "sort" or "hybrid", which looks at faces where these can be found."""
+    if name != "hybrid":
+        return Sort(PERSON_TRACKING)
+    if faces is None:
+        return Hybrid(PERSON_TRACKING, embedder=StripeHistograms())
+    return Hybrid(PERSON_TRACKING, embedder=Looks(FacePatterns(faces)), likeness=Looks.likeness)
 
 
 def belief_in(keypoints: Float32) -> float:

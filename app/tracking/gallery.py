@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.geometry import shrunk
 from models.results import Float32, Image
 
 Embedder = Callable[[Image, Float32], Float32]
-"""Picture (H, W, 3) RGB and boxes (N, 4) px to vectors (N, D) of length 1; zeros = nothing to see."""
+"""Picture (H, W, 3) RGB and boxes (N, 4) px to vectors (N, D); zeros = nothing to see."""
+Likeness = Callable[[Float32, Float32], float]
+"""Two vectors (D,) of an embedder to how alike they are, 1 = equal."""
 LARGEST_SIDE_PX = 256
-"""Of a kept picture: larger ones are thinned out, so that a picture of 8K costs no more memory than a small one."""
+"""Of a kept picture: larger ones are shrunk, so that a picture of 8K costs no more memory than a small one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +37,22 @@ def snapshot_of(image: Image, xyxy: NDArray[np.floating], t_ns: int) -> Snapshot
     high = np.clip(np.ceil(xyxy[2:]), 0, (width, height)).astype(int)
     if (low >= high).any():
         return None
-    step = max(1, -(-int((high - low).max()) // LARGEST_SIDE_PX))
-    part = image[low[1] : high[1] : step, low[0] : high[0] : step].copy()
-    box = (np.asarray(xyxy, np.float64) - np.tile(low, 2)) / step
+    part = shrunk(image[low[1] : high[1], low[0] : high[0]], LARGEST_SIDE_PX)
+    scale = np.array(part.shape[1::-1]) / (high - low)
+    box = (np.asarray(xyxy, np.float64) - np.tile(low, 2)) * np.tile(scale, 2)
     return Snapshot(part, box.astype(np.float32)[None], t_ns)
+
+
+def scalar_product(a: Float32, b: Float32) -> float:
+    """Return how alike vectors of length 1 are."""
+    return float(a @ b)
 
 
 class Gallery:
     """At most `n_vectors` vectors of one person and the newest picture that was not embedded."""
 
-    def __init__(self, n_vectors: int) -> None:
+    def __init__(self, n_vectors: int, likeness: Likeness = scalar_product) -> None:
+        self._likeness = likeness
         self._vectors: deque[tuple[int, Float32]] = deque(maxlen=n_vectors)
         self._snapshot: Snapshot | None = None
 
@@ -86,5 +95,5 @@ class Gallery:
             self._vectors.popleft()
 
     def similarity(self, vector: Float32) -> float:
-        """Return the scalar product of `vector` (D,) with the most similar vector kept, 0 where there is none."""
-        return max((float(kept @ vector) for _, kept in self._vectors), default=0.0)
+        """Return the likeness of `vector` (D,) with the most similar vector kept, 0 where there is none."""
+        return max((self._likeness(kept, vector) for _, kept in self._vectors), default=0.0)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from app.tracking.assignment import Float64, Index, assign
 from app.tracking.doubt import Ask, close_races, hidden_shares
-from app.tracking.gallery import Embedder, Gallery, snapshot_of
+from app.tracking.gallery import Embedder, Gallery, Likeness, scalar_product, snapshot_of
 from app.tracking.heading import Headings
 from app.tracking.motion_gate import motion_distances
 from app.tracking.person import HybridSettings, Person
@@ -42,12 +42,13 @@ class Hybrid(Sort):
         settings: SortSettings | None = None,
         hybrid: HybridSettings | None = None,
         embedder: Embedder | None = None,
+        likeness: Likeness = scalar_product,
     ) -> None:
         super().__init__(settings)
         self.use = hybrid or HybridSettings()
         self.n_embedded = 0
         """Boxes embedded so far."""
-        self._embedder = embedder
+        self._embedder, self._likeness = embedder, likeness
         self._image: Image | None = None
         self._people: dict[int, Person] = {}  # by the serial of the track
         self._tokens = self.use.burst
@@ -114,7 +115,9 @@ class Hybrid(Sort):
         super()._begin(xyxy, score, source)
         self._headings.add(xyxy, self._clock_ns * 1e-9)
         for serial, box in zip(self._book["serial"][n_before:].tolist(), xyxy, strict=True):
-            person = self._people[serial] = Person(Gallery(self.use.n_vectors), decided_ns=self._frame_ns)
+            person = self._people[serial] = Person(
+                Gallery(self.use.n_vectors, self._likeness), decided_ns=self._frame_ns
+            )
             person.runner_up = self._refused.get(box.tobytes())
             person.is_judged = person.runner_up is not None
             self._remember(person, box)

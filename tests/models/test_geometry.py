@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.geometry import Letterbox, crop_square, iou, letterbox, weighted_groups
+from models.geometry import Letterbox, crop_square, iou, letterbox, shrunk, weighted_groups
 from models.results import Float32, Image
 
 SIDES = st.integers(1, 8000)
@@ -162,3 +162,22 @@ def test_crop_has_only_levels_of_the_picture(shape: tuple[int, int], centre: tup
     assert crop.dtype == np.uint8
     assert crop.min() >= image.min()
     assert crop.max() <= image.max()
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [
+        ((3, 7), (3, 7)),
+        ((256, 10), (256, 10)),
+        ((600, 300), (256, 128)),
+        ((4320, 7680), (144, 256)),
+        ((9000, 40), (256, 1)),
+    ],
+)
+def test_shrunk_keeps_the_ratio_and_the_mean(shape: tuple[int, int], wanted: tuple[int, int]) -> None:
+    image = np.zeros((*shape, 3), np.uint8)
+    image[: -(-shape[0] // 2)] = 200
+    small = shrunk(image, 256)
+    assert small.shape == (*wanted, 3)
+    assert small is not image
+    assert small.mean() == pytest.approx(image.mean(), rel=0.05)

@@ -70,7 +70,7 @@ def test_a_snapshot_is_a_small_copy() -> None:
     assert picture is not None
     assert max(picture.part.shape) <= LARGEST_SIDE_PX
     assert (picture.part == 3).all()
-    np.testing.assert_allclose(picture.xyxy, [[-6.25, 0, 187.5, 243.75]])
+    np.testing.assert_allclose(picture.xyxy, [[-100 * 197 / 3000, 0, 197, 256]], rtol=1e-6)
     assert snapshot_of(image, np.array([4100.0, 0, 4200, 10]), 0) is None
 
 
