@@ -33,7 +33,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tracker", choices=TRACKERS, default="sort", help="track")
     parser.add_argument("--method", choices=METHODS, default="net", help="flow")
     parser.add_argument("--passes", type=int, choices=range(1, 5), default=1, help="flow: net, above 1 in tiles too")
-    parser.add_argument("--detections", type=Path, metavar="PATH", help="track: detections of another folder")
+    parser.add_argument(
+        "--detections",
+        type=Path,
+        metavar="PATH",
+        help="track: detections of another folder; detector = our own, in the pictures",
+    )
     parser.add_argument("--camera-motion", choices=CAMERA_MOTIONS, default="none", help="track: from img1/")
     parser.add_argument("--view", choices=VIEWS, default="eye", help="persons: from where the camera looks")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="persons: MOTChallenge rows of frames of a clip")

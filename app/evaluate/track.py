@@ -26,9 +26,11 @@ from app.evaluate.motchallenge import (
     read_sequence,
     write_results,
 )
+from app.evaluate.own_detections import detected
+from app.tasks.pose import PERSON_TRACKING
 from app.tracking.assignment import iou_matrix
 from app.tracking.hybrid import Hybrid
-from app.tracking.sort import Sort
+from app.tracking.sort import Sort, SortSettings
 from app.tracking.tracker import MovingTracker, Tracker
 from device.errors import AppError
 from models.appearance import StripeHistograms
@@ -36,9 +38,10 @@ from models.camera_motion import CameraMotion
 from models.results import Image, Tracks
 
 TABLE = "det/det.txt"
-TRACKERS: dict[str, Callable[[], MovingTracker]] = {
+OWN_DETECTOR = "detector"
+TRACKERS: dict[str, Callable[[SortSettings], MovingTracker]] = {
     "sort": Sort,
-    "hybrid": lambda: Hybrid(embedder=StripeHistograms()),
+    "hybrid": lambda settings: Hybrid(settings, embedder=StripeHistograms()),
 }
 
 
@@ -71,7 +74,8 @@ def evaluate_track(
     """Run `tracker` over the MOTChallenge sequence or folder of sequences `data` and return its figures.
 
     `detections` is a folder with <sequence>/det/det.txt (or, for one sequence, det/det.txt) to track in the place of
-    the sequences' own; its sequences that are not in `data` are timed only.
+    the sequences' own; its sequences that are not in `data` are timed only. "detector": what the detector of task
+    `pose` finds in the pictures, tracked as that task does it; sequences without pictures are left out.
     `results` gets <sequence>.txt with the tracks. Ratios are 0..1. The hybrid tracker looks at the pictures of img1/;
     of sequences without it has the boxes alone, and `embedding_calls_per_frame` counts only the others.
     `camera_motion` other than "none" tells the tracker how the camera moved, found in the pictures of img1/ by
@@ -81,7 +85,10 @@ def evaluate_track(
         raise AppError(f"no tracker is called {tracker!r}: expected one of {', '.join(sorted(TRACKERS))}")
     if camera_motion not in CAMERA_MOTIONS:
         raise AppError(f"no camera motion is called {camera_motion!r}: expected one of {', '.join(CAMERA_MOTIONS)}")
-    runs = [_run(sequence, TRACKERS[tracker](), data, camera_motion) for sequence in _read(data, detections)]
+    is_own = detections is not None and str(detections) == OWN_DETECTOR
+    sequences = detected(data, TABLE) if is_own else _read(data, detections)
+    settings = PERSON_TRACKING if is_own else SortSettings()
+    runs = [_run(sequence, TRACKERS[tracker](settings), data, camera_motion) for sequence in sequences]
     scored = [run for run in runs if run.sequence.truth is not None]
     if not scored:
         raise AppError(f"{data} holds no truth: expected gt/gt.txt in at least one sequence")
