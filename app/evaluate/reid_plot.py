@@ -41,7 +41,7 @@ def panel(left: float, title: str, x: list[float], y: list[float], names: list[s
     out.append(text(left + EDGE + inner_w / 2, HEIGHT - 12, "embeddings a frame", "middle", INK))
     out.append(line(left + EDGE, bottom, left + EDGE + inner_w, bottom, INK))
     out.append(line(left + EDGE, EDGE, left + EDGE, bottom, INK))
-    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in sorted(places))
+    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in sorted(places, key=lambda place: place[0]))
     out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
     labelled = -LABEL_PX
     for (a, b), calls, value, name in sorted(zip(places, x, y, names, strict=True)):
