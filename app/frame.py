@@ -25,9 +25,10 @@ R = TypeVar("R")
 class Truth:
     """What is known of a synthetic frame."""
 
-    track_id: NDArray[np.int64]  # (N,) stable numbers of the faces that can be seen
+    track_id: NDArray[np.int64]  # (N,) stable numbers of the faces or people that can be seen
     xyxy: NDArray[np.float32]  # (N, 4) px
     flow_uv: NDArray[np.float32] | None = None  # (H, W, 2) px from the frame captured before to this one
+    of_people: bool = False  # whether the boxes are those of people, not of faces
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from app.frame import FlowOutput, FrameResult
+from app.frame import FlowOutput, FrameResult, PoseOutput
 from app.tracking.assignment import assign, iou_matrix
 
 RECENT_S = 5.0
@@ -91,6 +91,8 @@ class TruthScore:
             return _Row(0, 0, 0, result.output.epe_px)
         truth, tracks = result.frame.truth, result.output.tracks
         assert truth is not None
+        if truth.of_people != isinstance(result.output, PoseOutput):
+            return _Row(0, 0, 0, None)  # faces say nothing about boxes of people
         overlap = iou_matrix(truth.xyxy.astype(np.float64), tracks.xyxy.astype(np.float64))
         rows, columns = assign(overlap, overlap >= MATCH_IOU)
         for true, number in zip(truth.track_id[rows].tolist(), tracks.track_id[columns].tolist(), strict=True):

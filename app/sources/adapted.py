@@ -48,4 +48,4 @@ class Adapted(Source):
         xyxy = np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1).astype(np.float32).reshape(-1, 4)
         width, height = self._picture.size_wh(size_wh)
         is_seen = (xyxy[:, 2:] > 0).all(axis=1) & (xyxy[:, 0] < width) & (xyxy[:, 1] < height)  # False for NaN
-        return Truth(truth.track_id[is_seen], xyxy[is_seen])
+        return Truth(truth.track_id[is_seen], xyxy[is_seen], of_people=truth.of_people)

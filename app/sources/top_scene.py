@@ -73,7 +73,7 @@ class TopScene:
         area = np.bincount(label.ravel(), minlength=N_WALKERS + 1)
         seen = [k for k in sorted(drawn) if area[1 + k] >= MIN_VISIBLE * drawn[k][0]]
         track_id = np.array([walkers[k].track_id for k in seen], np.int64)
-        return image, Truth(track_id, np.array([drawn[k][1] for k in seen], np.float32).reshape(-1, 4))
+        return image, Truth(track_id, np.array([drawn[k][1] for k in seen], np.float32).reshape(-1, 4), of_people=True)
 
     def _draw(
         self, image: Image, label: NDArray[np.uint8], number: int, discs: list[Disc], facing_rad: float

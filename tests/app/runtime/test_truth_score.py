@@ -8,9 +8,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from app.frame import ExpressionOutput, FrameResult, Truth
+from app.frame import ExpressionOutput, FrameResult, PoseOutput, Truth
 from app.runtime.truth_score import Score, TruthScore
-from models.results import Float32, Tracks
+from models.results import N_KEYPOINTS, Float32, Tracks
 from tests.app.compare.test_agreement import flow
 from tests.app.runtime.scripted import frame
 
@@ -81,3 +81,25 @@ def test_the_error_of_a_flow_is_its_mean() -> None:
         output = dataclasses.replace(flow((0, 0)), epe_px=epe_px)
         score.add(FrameResult(known, output, {}, "cpu", "float"), 0)
     assert score.recent(0).epe_px == score.whole().epe_px == 1.5
+
+
+def people(true: Boxes, shown: Boxes, of_people: bool) -> FrameResult[PoseOutput]:
+    """Return the same of task pose."""
+    of_faces = result(true, shown)
+    assert of_faces.frame.truth is not None
+    truth = dataclasses.replace(of_faces.frame.truth, of_people=of_people)
+    keypoints = np.zeros((len(shown), N_KEYPOINTS, 3), np.float32)
+    output = PoseOutput(of_faces.output.tracks, keypoints, tuple(str(k) for k in range(N_KEYPOINTS)))
+    return FrameResult(dataclasses.replace(of_faces.frame, truth=truth), output, {}, "cpu", "float")
+
+
+def test_people_are_not_judged_by_where_faces_are_nor_faces_by_people() -> None:
+    score = TruthScore()
+    score.add(people({1: A}, {7: FAR}, of_people=False), 0)
+    faces = result({1: A}, {7: FAR})
+    assert faces.frame.truth is not None
+    truth = dataclasses.replace(faces.frame.truth, of_people=True)
+    score.add(dataclasses.replace(faces, frame=dataclasses.replace(faces.frame, truth=truth)), 0)
+    assert not score.whole().is_known
+    score.add(people({1: A}, {7: A}, of_people=True), 0)
+    assert score.whole() == Score(1.0, 1.0, 0, None)
